@@ -1,0 +1,3 @@
+//! The synthcap command.
+
+fn main() {}

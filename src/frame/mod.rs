@@ -1,0 +1,122 @@
+//! Typed images with everything that was true when they were made.
+
+mod pixels;
+mod samples;
+
+use std::time::{Duration, Instant};
+
+pub use pixels::{
+    Depth, Flow, FlowDirection, Normals, PixelData, Pixels, Rgb, Segmentation, SizeMismatch,
+    TypedPixels,
+};
+pub use samples::Samples;
+
+use crate::{CameraName, FrameSeq, Intrinsics, Modality, RequestId, Tick, Transform};
+
+/// When a reply was made, by the server's clocks and by ours.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stamp {
+    /// The simulation tick at which the request was executed; `None` from a plain
+    /// UESynth server, which has no ticks.
+    pub tick: Option<Tick>,
+    /// Simulation time at that tick; `None` from a plain UESynth server.
+    pub sim_time: Option<Duration>,
+    /// Server's wall clock since the Unix epoch when the request came in.
+    pub server_received: Option<Duration>,
+    /// Server's wall clock since the Unix epoch when the reply was ready.
+    pub server_sent: Option<Duration>,
+    /// Our clock when the reply was complete.
+    pub received_at: Instant,
+}
+
+/// Where and when a frame was taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FrameInfo {
+    /// The camera. Empty only from a plain UESynth server's default camera.
+    pub camera: CameraName,
+    /// The request that asked for it.
+    pub request_id: RequestId,
+    /// Its number among the frames of this camera and modality.
+    pub seq: FrameSeq,
+    /// When it was taken and received.
+    pub stamp: Stamp,
+    /// Where the camera was; `None` from a plain UESynth server.
+    pub pose: Option<Transform>,
+    /// The camera's intrinsics; `None` from a plain UESynth server.
+    pub intrinsics: Option<Intrinsics>,
+}
+
+/// An image with its camera, tick and time. Cloning shares the pixels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame<P = Pixels> {
+    info: FrameInfo,
+    pixels: P,
+}
+
+/// A colour frame.
+pub type RgbFrame = Frame<Rgb>;
+/// A depth frame.
+pub type DepthFrame = Frame<Depth>;
+/// A segmentation frame.
+pub type SegmentationFrame = Frame<Segmentation>;
+/// A frame of surface normals.
+pub type NormalsFrame = Frame<Normals>;
+/// An optical-flow frame.
+pub type FlowFrame = Frame<Flow>;
+
+impl<P: PixelData> Frame<P> {
+    /// Puts a frame together.
+    pub fn new(info: FrameInfo, pixels: P) -> Self {
+        Self { info, pixels }
+    }
+
+    /// Where and when it was taken.
+    pub fn info(&self) -> &FrameInfo {
+        &self.info
+    }
+
+    /// The pixels.
+    pub fn pixels(&self) -> &P {
+        &self.pixels
+    }
+
+    /// The pixels, without the rest.
+    pub fn into_pixels(self) -> P {
+        self.pixels
+    }
+
+    /// Which kind of image this is.
+    pub fn modality(&self) -> Modality {
+        self.pixels.modality()
+    }
+
+    /// Width in pixels.
+    pub fn width(&self) -> u32 {
+        self.pixels.width()
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> u32 {
+        self.pixels.height()
+    }
+
+    /// The simulation tick; `None` from a plain UESynth server.
+    pub fn tick(&self) -> Option<Tick> {
+        self.info.stamp.tick
+    }
+}
+
+impl Frame<Pixels> {
+    /// The frame as one of a known modality.
+    ///
+    /// # Errors
+    ///
+    /// The frame itself, when it is of another modality.
+    pub fn typed<P: TypedPixels>(self) -> Result<Frame<P>, Box<Self>> {
+        let Self { info, pixels } = self;
+        match P::from_pixels(pixels) {
+            Ok(pixels) => Ok(Frame { info, pixels }),
+            Err(pixels) => Err(Box::new(Self { info, pixels })),
+        }
+    }
+}
