@@ -19,6 +19,8 @@ const MARGIN: i32 = 24;
 const GAP: i32 = 8;
 /// Room for the row captions.
 const GUTTER: i32 = 118;
+/// Room for the headings and legends of narrow pictures.
+const MIN_COLUMN: i32 = 240;
 const TITLE_HEIGHT: i32 = 48;
 const HEAD_HEIGHT: i32 = 28;
 const LEGEND_HEIGHT: i32 = 84;
@@ -33,6 +35,7 @@ pub(super) fn draw(plan: &Plan, samples: u64, thumbs: &[&Thumb]) -> Canvas {
     let scales = Scales::of(views.clone());
     let grids = || plan.cameras.iter().map(|c| Grid::new(c.width, c.height));
     let tile_width = grids().map(|grid| grid.width as i32).max().unwrap_or(1);
+    let tile_width = tile_width.max(MIN_COLUMN);
     let columns = Columns {
         modalities: plan.modalities.iter().collect(),
         tile_width,
@@ -111,7 +114,11 @@ fn title(canvas: &mut Canvas, plan: &Plan, samples: u64) {
         scene => scene,
     };
     canvas.text(MARGIN, MARGIN, scene, Font::TITLE, BRIGHT);
-    let mut facts = vec![format!("{samples} samples")];
+    let mut facts = vec![if samples == plan.samples {
+        format!("{samples} samples")
+    } else {
+        format!("{samples} of {} samples", plan.samples)
+    }];
     if let Some(camera) = plan.cameras.first() {
         facts.push(format!("{}x{}", camera.width, camera.height));
     }

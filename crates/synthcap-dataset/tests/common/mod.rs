@@ -13,7 +13,7 @@ use synthcap::{
 use synthcap_dataset::{Plan, PlannedCamera, Sample, SampleView, Source};
 
 /// Class IDs and names; the floor is the first.
-pub const CLASSES: [&str; 5] = ["floor", "ball", "melon", "marble", "globe"];
+pub(crate) const CLASSES: [&str; 5] = ["floor", "ball", "melon", "marble", "globe"];
 
 type V = [f64; 3];
 
@@ -31,10 +31,10 @@ fn dot(a: V, b: V) -> f64 {
 }
 
 /// The world at one tick; all spheres roll along X.
-pub struct World {
-    pub tick: u64,
-    pub seed: u64,
-    pub spheres: usize,
+pub(crate) struct World {
+    pub(crate) tick: u64,
+    pub(crate) seed: u64,
+    pub(crate) spheres: usize,
 }
 
 struct Hit {
@@ -77,7 +77,7 @@ impl Eye {
 }
 
 impl World {
-    pub fn new(tick: u64, seed: u64) -> Self {
+    pub(crate) fn new(tick: u64, seed: u64) -> Self {
         Self {
             tick,
             seed,
@@ -86,7 +86,7 @@ impl World {
     }
 
     /// The camera of a tick: it circles the world.
-    pub fn pose(&self, offset_deg: f64) -> Transform {
+    pub(crate) fn pose(&self, offset_deg: f64) -> Transform {
         let angle = (self.tick as f64 * 1.5 + offset_deg).to_radians();
         let from = Vec3::new(
             (260.0 * angle.cos()) as f32,
@@ -175,7 +175,7 @@ impl World {
     }
 
     /// All modalities of one view, and what it sees of each object.
-    pub fn view(
+    pub(crate) fn view(
         &self,
         pose: Transform,
         before: Transform,
@@ -255,7 +255,7 @@ impl World {
         (inside && visible).then_some([(pu - u) as f32, (pv - v) as f32])
     }
 
-    pub fn objects(&self, per_view: &[Vec<ObjectView>]) -> Vec<ObjectState> {
+    pub(crate) fn objects(&self, per_view: &[Vec<ObjectView>]) -> Vec<ObjectState> {
         let objects = (0..=self.spheres).map(|i| {
             let (center, half) = match i {
                 0 => ([0.0; 3], Vec3::new(600.0, 600.0, 0.0)),
@@ -317,8 +317,55 @@ fn seen(ids: &[u32], id: u32, width: u32) -> ObjectView {
     }
 }
 
+/// Writes samples 0, 1, ... of a plan.
+pub(crate) fn write(
+    out: &std::path::Path,
+    plan: &Plan,
+    samples: u64,
+    options: synthcap_dataset::Options,
+) -> synthcap_dataset::Result<synthcap_dataset::Summary> {
+    let format = Box::new(synthcap_dataset::Frames::new());
+    let mut writer = synthcap_dataset::DatasetWriter::create(out, plan.clone(), format, options)?;
+    for index in 0..samples {
+        writer.push(sample(plan, index))?;
+    }
+    writer.finish()
+}
+
+/// The relative paths of all files under a folder, sorted.
+pub(crate) fn files(folder: &std::path::Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).expect("folder") {
+            let path = entry.expect("entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let relative = path.strip_prefix(folder).expect("inside");
+                found.push(relative.to_str().expect("plain").to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The lines of `frames.jsonl`.
+pub(crate) fn records(set: &std::path::Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(set.join("frames.jsonl")).expect("index");
+    let lines = text.lines().map(|line| serde_json::from_str(line));
+    lines.collect::<Result<_, _>>().expect("JSON")
+}
+
+/// The manifest.
+pub(crate) fn manifest(set: &std::path::Path) -> serde_json::Value {
+    let text = std::fs::read(set.join("manifest.json")).expect("manifest");
+    serde_json::from_slice(&text).expect("JSON")
+}
+
 /// A plan for samples of [`sample`].
-pub fn plan(cameras: &[&str], width: u32, height: u32, samples: u64) -> Plan {
+pub(crate) fn plan(cameras: &[&str], width: u32, height: u32, samples: u64) -> Plan {
     let cameras = cameras
         .iter()
         .map(|name| PlannedCamera::new(*name, width, height));
@@ -334,7 +381,7 @@ pub fn plan(cameras: &[&str], width: u32, height: u32, samples: u64) -> Plan {
 }
 
 /// What the cameras of a plan see at the sample's tick.
-pub fn sample(plan: &Plan, index: u64) -> Sample {
+pub(crate) fn sample(plan: &Plan, index: u64) -> Sample {
     let world = World::new(index + 1, plan.seed);
     let before = World::new(index, plan.seed);
     let mut views = Vec::new();

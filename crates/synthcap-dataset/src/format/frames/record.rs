@@ -108,7 +108,7 @@ pub(super) fn line(sample: &Sample, files: Vec<Vec<(Modality, FileRecord)>>) -> 
             pose: view.pose.map(PoseRecord::from),
             camera_to_world_opencv: view
                 .pose
-                .map(|pose| pose.camera_to_world(Convention::OpenCv)),
+                .map(|pose| tidy(pose.camera_to_world(Convention::OpenCv))),
             intrinsics: view.intrinsics.map(IntrinsicsRecord::from),
             flow_direction: match view.image(Modality::Flow) {
                 Some(Pixels::Flow(flow)) => Some(direction(flow.direction())),
@@ -136,6 +136,11 @@ fn direction(direction: FlowDirection) -> &'static str {
         FlowDirection::Forward => "forward",
         _ => "unknown",
     }
+}
+
+/// The matrix without negative zeros, which would only puzzle readers.
+fn tidy(rows: [[f64; 4]; 4]) -> [[f64; 4]; 4] {
+    rows.map(|row| row.map(|value| value + 0.0))
 }
 
 fn xyz(v: Vec3) -> [f32; 3] {
@@ -205,7 +210,9 @@ impl From<Box3> for Box3Record {
             size_m: xyz(b.half_extent).map(metres),
             // The axes of ROS are the box's own ones with Y turned to the left,
             // which leaves the box as it is.
-            box_to_world: Transform::new(b.center, b.rotation).camera_to_world(Convention::Ros),
+            box_to_world: tidy(
+                Transform::new(b.center, b.rotation).camera_to_world(Convention::Ros),
+            ),
         }
     }
 }
