@@ -6,7 +6,9 @@ use std::{fs, path::Path};
 
 use common::{files, manifest, plan, sample, write};
 use serde_json::json;
-use synthcap_dataset::{DatasetWriter, ErrorKind, Existing, Frames, Options, Plan, Summary};
+use synthcap_dataset::{
+    DatasetWriter, ErrorKind, Existing, Frames, Options, Plan, Staging, Summary,
+};
 
 const PARTIAL: &str = ".synthcap-partial";
 
@@ -22,8 +24,10 @@ fn replacing() -> Options {
 
 fn refused(out: &Path, options: Options) -> synthcap_dataset::Error {
     let before = files(out);
+    let early = Staging::check(out, options.existing).expect_err("refused early");
     let error = write(out, &small(1), 1, options).expect_err("refused");
     assert_eq!(files(out), before, "nothing existing is touched");
+    assert_eq!(early.kind(), error.kind());
     error
 }
 

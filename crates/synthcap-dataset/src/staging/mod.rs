@@ -75,14 +75,7 @@ impl Staging {
         let root = root.into();
         let partial = root.join(PARTIAL);
         let made_root = !root.exists();
-        if root.is_file() {
-            return Err(Error::at(
-                ErrorKind::OutputExists,
-                &root,
-                format!("{} is a file, not a folder", root.display()),
-                "choose another folder",
-            ));
-        }
+        no_file(&root)?;
         if !partial.exists() {
             replaceable(&root, existing)?;
         }
@@ -98,15 +91,8 @@ impl Staging {
                 return Err(error);
             }
         };
+        not_interrupted(&root, existing)?;
         let data = partial.join("data");
-        if existing == Existing::Refuse && !entries(&data)?.is_empty() {
-            return Err(Error::at(
-                ErrorKind::OutputExists,
-                &root,
-                format!("{} holds what an interrupted run left", root.display()),
-                "choose another folder, or overwrite it",
-            ));
-        }
         clear(&data)?;
         fs::create_dir_all(&data).map_err(|e| Error::io("make the folder", &data, e))?;
         let staging = Self {
@@ -125,6 +111,19 @@ impl Staging {
                 Err(error)
             }
         }
+    }
+
+    /// Whether [`open`](Self::open) would take this folder, as far as that can be
+    /// told without writing anything: to be known before a long preparation.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::OutputExists`] and [`ErrorKind::NotADataset`] as `open`.
+    pub fn check(root: impl AsRef<Path>, existing: Existing) -> Result<()> {
+        let root = root.as_ref();
+        no_file(root)?;
+        replaceable(root, existing)?;
+        not_interrupted(root, existing)
     }
 
     /// The output folder.
@@ -188,6 +187,33 @@ impl Staging {
         commit::run(&self.root, &self.partial, &self.old)?;
         Ok(self.root)
     }
+}
+
+fn no_file(root: &Path) -> Result<()> {
+    if !root.is_file() {
+        return Ok(());
+    }
+    Err(Error::at(
+        ErrorKind::OutputExists,
+        root,
+        format!("{} is a file, not a folder", root.display()),
+        "choose another folder",
+    ))
+}
+
+/// Whether the folder is free of samples that an interrupted run has left, or they
+/// may go.
+fn not_interrupted(root: &Path, existing: Existing) -> Result<()> {
+    let data = root.join(PARTIAL).join("data");
+    if existing == Existing::Replace || entries(&data)?.is_empty() {
+        return Ok(());
+    }
+    Err(Error::at(
+        ErrorKind::OutputExists,
+        root,
+        format!("{} holds what an interrupted run left", root.display()),
+        "choose another folder, or overwrite it",
+    ))
 }
 
 fn lock(root: &Path, partial: &Path) -> Result<File> {

@@ -354,7 +354,7 @@ pub(crate) fn files(folder: &std::path::Path) -> Vec<String> {
 /// The lines of `frames.jsonl`.
 pub(crate) fn records(set: &std::path::Path) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(set.join("frames.jsonl")).expect("index");
-    let lines = text.lines().map(|line| serde_json::from_str(line));
+    let lines = text.lines().map(serde_json::from_str);
     lines.collect::<Result<_, _>>().expect("JSON")
 }
 
