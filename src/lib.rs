@@ -2,24 +2,36 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod capability;
+mod client;
 mod command;
 mod error;
 pub mod frame;
 mod geometry;
 mod ids;
+mod latest;
 mod modality;
+mod pending;
 pub mod proto;
 mod scene;
 #[cfg(feature = "server")]
 pub mod server;
+mod session;
+mod streams;
+mod wire;
 
 pub use capability::{Capability, ServerInfo, ServerLimits};
+pub use client::{
+    Batch, BatchItem, BatchReplies, Camera, Client, ClientBuilder, Compression, Done, FrameSet,
+    Keepalive, Latest, Object, Request, Stamped, Ticket,
+};
 pub use command::{
     Answer, CaptureSet, CapturedImage, Command, Environment, Lens, Light, SceneQuery, View,
 };
 pub use error::{Error, ErrorCode, ErrorKind};
-pub use frame::{Frame, Pixels};
+pub use frame::{Frame, Moment, Pixels, Stamp};
 pub use geometry::{Convention, Intrinsics, PartialTransform, Rotator, Transform, Vec3};
 pub use ids::{CameraName, FrameSeq, ObjectName, RequestId, Tick};
 pub use modality::{Modality, ModalitySet, UnknownModality};
 pub use scene::{Box2, Box3, CameraState, Label, ObjectState, ObjectView, SceneState};
+pub use session::{Backoff, ReconnectPolicy, ResendPolicy};
+pub use streams::FrameStream;

@@ -1,0 +1,252 @@
+//! Cameras: where they are, how they look, what they see.
+
+use std::{fmt, sync::Arc};
+
+use super::{
+    Inner, Latest, answers,
+    request::{Done, Needs, Read, Request, Stamped},
+};
+use crate::{
+    CameraName, Capability, CaptureSet, Command, Error, ErrorKind, Frame, FrameStream, Intrinsics,
+    Lens, Modality, ModalitySet, PartialTransform, Rotator, SceneState, Transform, Vec3, View,
+    frame::{Depth, Flow, Normals, Rgb, Segmentation, Stamp, TypedPixels},
+    session::{Job, Peer},
+    streams::Filter,
+};
+
+/// A camera of the server. Cheap to clone; holds nothing but its name and the
+/// image size to ask for.
+#[derive(Clone)]
+pub struct Camera {
+    inner: Arc<Inner>,
+    view: View,
+}
+
+/// Images of one tick, and the scene if it was asked for.
+#[derive(Clone, Debug)]
+pub struct FrameSet {
+    /// In the order of the request.
+    pub frames: Vec<Arc<Frame>>,
+    /// The scene at the same tick, with what each view sees.
+    pub scene: Option<SceneState>,
+    /// When it was taken.
+    pub stamp: Stamp,
+}
+
+impl FrameSet {
+    /// The frame of a camera and modality.
+    pub fn frame(&self, camera: &str, modality: Modality) -> Option<&Arc<Frame>> {
+        let mut frames = self.frames.iter();
+        frames.find(|frame| frame.info().camera.as_str() == camera && frame.modality() == modality)
+    }
+}
+
+impl Camera {
+    pub(super) fn new(inner: Arc<Inner>, name: CameraName) -> Self {
+        Self {
+            inner,
+            view: View::of(name),
+        }
+    }
+
+    /// The same camera, whose images are asked for at this size in pixels instead
+    /// of the camera's own.
+    #[must_use]
+    pub fn with_size(&self, width: u32, height: u32) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            view: self.view.clone().with_size(width, height),
+        }
+    }
+
+    /// Its name; empty for the default camera of a plain UESynth server.
+    pub fn name(&self) -> &CameraName {
+        &self.view.camera
+    }
+
+    /// The camera and the image size, for capture sets.
+    pub fn view(&self) -> View {
+        self.view.clone()
+    }
+
+    /// A colour image.
+    pub fn rgb(&self) -> Request<Frame<Rgb>> {
+        self.capture()
+    }
+
+    /// Depth in metres along the optical axis.
+    pub fn depth(&self) -> Request<Frame<Depth>> {
+        self.capture()
+    }
+
+    /// Instance IDs and their classes.
+    pub fn segmentation(&self) -> Request<Frame<Segmentation>> {
+        self.capture()
+    }
+
+    /// Surface normals in world axes.
+    pub fn normals(&self) -> Request<Frame<Normals>> {
+        self.capture()
+    }
+
+    /// Optical flow in pixels.
+    pub fn flow(&self) -> Request<Frame<Flow>> {
+        self.capture()
+    }
+
+    /// An image of the modality that the type names.
+    pub fn capture<P: TypedPixels>(&self) -> Request<Frame<P>> {
+        image(&self.inner, self.view(), P::MODALITY, answers::frame)
+    }
+
+    /// An image of a modality known when running.
+    pub fn image(&self, modality: Modality) -> Request<Arc<Frame>> {
+        image(&self.inner, self.view(), modality, answers::any_frame)
+    }
+
+    /// Several modalities of one tick.
+    pub fn images(&self, modalities: impl Into<ModalitySet>) -> Request<FrameSet> {
+        capture_set(
+            &self.inner,
+            CaptureSet {
+                views: vec![(self.view(), modalities.into())],
+                include_scene: false,
+            },
+        )
+    }
+
+    /// Where the camera is.
+    pub fn transform(&self) -> Request<Stamped<Transform>> {
+        let command = Command::GetCameraTransform {
+            camera: self.view.camera.clone(),
+        };
+        Request::new(
+            &self.inner,
+            Job::One(command),
+            Needs::Nothing,
+            answers::camera_transform,
+        )
+    }
+
+    /// Moves the camera. Parts that are left out stay; on a plain UESynth server,
+    /// which would reset them, leaving location or rotation out is refused.
+    pub fn set_transform(&self, transform: impl Into<PartialTransform>) -> Request<Done> {
+        let transform = transform.into();
+        let partial = transform.location.is_none() || transform.rotation.is_none();
+        let plain = matches!(&*self.inner.session.peer.borrow(), Peer::Plain);
+        if partial && plain {
+            let message = "a plain UESynth server resets what a partial move leaves out; \
+                           set location and rotation together";
+            let error = Error::new(ErrorKind::InvalidInput, message);
+            return Request::refused(&self.inner, error, answers::done);
+        }
+        let command = Command::SetCameraTransform {
+            camera: self.view.camera.clone(),
+            transform,
+        };
+        self.inner.done(command, Needs::Nothing)
+    }
+
+    /// Sets only where the camera is, in centimetres.
+    pub fn set_location(&self, location: Vec3) -> Request<Done> {
+        self.set_transform(PartialTransform::location(location))
+    }
+
+    /// Sets only how the camera is turned, in degrees.
+    pub fn set_rotation(&self, rotation: Rotator) -> Request<Done> {
+        self.set_transform(PartialTransform::rotation(rotation))
+    }
+
+    /// Moves the camera to `from` and points it at `target`, upright; both in
+    /// centimetres.
+    pub fn look_at(&self, from: Vec3, target: Vec3) -> Request<Done> {
+        self.set_transform(Transform::look_at(from, target))
+    }
+
+    /// Sets the horizontal field of view in degrees, above 0 and below 180.
+    pub fn set_fov(&self, horizontal_deg: f32) -> Request<Done> {
+        self.set_lens(Lens::HorizontalFov(horizontal_deg))
+    }
+
+    /// Sets the full intrinsics, and with them the resolution.
+    pub fn set_intrinsics(&self, intrinsics: Intrinsics) -> Request<Done> {
+        self.set_lens(Lens::Intrinsics(intrinsics))
+    }
+
+    fn set_lens(&self, lens: Lens) -> Request<Done> {
+        let command = Command::SetIntrinsics {
+            camera: self.view.camera.clone(),
+            lens,
+        };
+        self.extension(command, Capability::Intrinsics)
+    }
+
+    /// Sets the image size in pixels of captures that do not name one.
+    pub fn set_resolution(&self, width: u32, height: u32) -> Request<Done> {
+        let command = Command::SetResolution {
+            camera: self.view.camera.clone(),
+            width,
+            height,
+        };
+        self.extension(command, Capability::Cameras)
+    }
+
+    /// Makes this camera on the server.
+    pub fn create(&self, transform: impl Into<PartialTransform>) -> Request<Done> {
+        let command = Command::CreateCamera {
+            camera: self.view.camera.clone(),
+            transform: transform.into(),
+        };
+        self.extension(command, Capability::Cameras)
+    }
+
+    /// Removes this camera from the server.
+    pub fn destroy(&self) -> Request<Done> {
+        let command = Command::DestroyCamera {
+            camera: self.view.camera.clone(),
+        };
+        self.extension(command, Capability::Cameras)
+    }
+
+    fn extension(&self, command: Command, capability: Capability) -> Request<Done> {
+        self.inner.done(command, Needs::Extension(capability))
+    }
+
+    /// The newest frame of a modality, whoever asked for it.
+    pub fn latest(&self, modality: Modality) -> Latest {
+        Latest::new(self.inner.session.hub.latest.slot(self.name(), modality))
+    }
+
+    /// Every frame of these modalities of this camera that arrives from now on.
+    pub fn frames(&self, modalities: impl Into<ModalitySet>) -> FrameStream {
+        self.inner.session.hub.streams.open(Filter {
+            camera: Some(self.view.camera.clone()),
+            modalities: modalities.into(),
+        })
+    }
+}
+
+impl fmt::Debug for Camera {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Camera").field(&self.view).finish()
+    }
+}
+
+/// A request for one image.
+pub(super) fn image<T>(
+    inner: &Arc<Inner>,
+    view: View,
+    modality: Modality,
+    read: Read<T>,
+) -> Request<T> {
+    let job = Job::One(Command::Capture { view, modality });
+    Request::new(inner, job, Needs::Images(modality.into()), read)
+}
+
+/// A request for several images of one tick.
+pub(super) fn capture_set(inner: &Arc<Inner>, set: CaptureSet) -> Request<FrameSet> {
+    let modalities = set.views.iter().map(|(_, modalities)| *modalities);
+    let all = modalities.fold(ModalitySet::EMPTY, |all, modalities| all | modalities);
+    let job = Job::One(Command::CaptureSet(set));
+    Request::new(inner, job, Needs::ImageSet(all), answers::frame_set)
+}

@@ -1,0 +1,242 @@
+//! The handle that people hold.
+
+mod answers;
+mod batch;
+mod camera;
+mod config;
+mod latest;
+mod object;
+mod request;
+mod scene;
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+pub use batch::{Batch, BatchItem, BatchReplies};
+pub use camera::{Camera, FrameSet};
+pub use config::{ClientBuilder, Compression, Keepalive};
+pub use latest::Latest;
+pub use object::Object;
+pub use request::{Done, Request, Stamped, Ticket};
+
+use crate::{
+    CameraName, Error, ErrorKind, FrameStream, ModalitySet, ObjectName, RequestId, ServerInfo,
+    session::{self, Connection, Connector, InFlight, Order, Peer, Session},
+    streams::Filter,
+};
+
+/// A connection to a simulator. Cloning it is cheap and shares the connection;
+/// when the last clone is dropped the connection ends in the background.
+///
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// # let server = synthcap_sim::serve(synthcap_sim::SimConfig::small()).await?;
+/// use synthcap::Client;
+///
+/// let client = Client::connect(server.url()).await?;
+/// let camera = client.default_camera();
+///
+/// let image = camera.rgb().await?; // wait for it
+/// assert_eq!(image.pixels().image().width(), image.width());
+///
+/// let ticket = camera.depth().submit()?; // or take its ID and go on
+/// println!("asked for depth as request {}", ticket.id());
+/// let depth = ticket.await?;
+/// assert!(depth.pixels().metres().iter().any(|metres| metres.is_finite()));
+///
+/// client.close().await?;
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    session: Session,
+    connector: Connector,
+    request_timeout: Duration,
+    next_id: AtomicU64,
+}
+
+impl Client {
+    /// Connects with the default settings, such as to `http://127.0.0.1:50051`.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientBuilder::connect`].
+    pub async fn connect(url: impl Into<String>) -> Result<Self, Error> {
+        Self::builder(url).connect().await
+    }
+
+    /// Settings for a connection to this server.
+    pub fn builder(url: impl Into<String>) -> ClientBuilder {
+        ClientBuilder::new(url)
+    }
+
+    fn start(
+        connector: Connector,
+        first: Connection,
+        settings: &ClientBuilder,
+        captures: InFlight,
+        commands: InFlight,
+    ) -> Self {
+        let (reconnect, resend) = settings.policies();
+        let session = session::spawn(
+            connector.clone(),
+            first,
+            reconnect,
+            resend,
+            captures,
+            commands,
+        );
+        Self {
+            inner: Arc::new(Inner {
+                session,
+                connector,
+                request_timeout: settings.default_timeout(),
+                next_id: AtomicU64::new(1),
+            }),
+        }
+    }
+
+    /// What the server said of itself when the present connection was made;
+    /// `None` for a plain UESynth server, which cannot be asked.
+    pub fn server_info(&self) -> Option<Arc<ServerInfo>> {
+        match &*self.inner.session.peer.borrow() {
+            Peer::Synthcap(info) => Some(info.clone()),
+            Peer::Plain => None,
+        }
+    }
+
+    /// Asks the server anew what it is, over a connection of its own, and says
+    /// how long the answer took.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unreachable`] when the server does not answer.
+    pub async fn ping(&self) -> Result<(Duration, Option<Arc<ServerInfo>>), Error> {
+        let connector = &self.inner.connector;
+        let (channel, _) = connector.reach().await?;
+        let start = Instant::now();
+        let info = match connector.identify(channel).await? {
+            Peer::Synthcap(info) => Some(info),
+            Peer::Plain => None,
+        };
+        Ok((start.elapsed(), info))
+    }
+
+    /// A camera by its name; empty for the server's default camera. Nothing is
+    /// sent: whether it exists shows with the first request.
+    pub fn camera(&self, name: impl Into<CameraName>) -> Camera {
+        let name = name.into();
+        if name.is_default() {
+            return self.default_camera();
+        }
+        Camera::new(self.inner.clone(), name)
+    }
+
+    /// The server's default camera.
+    pub fn default_camera(&self) -> Camera {
+        // By its real name where that is known, so that its frames are found
+        // under one name however they were asked for.
+        let info = self.server_info();
+        let first = info.as_ref().and_then(|info| info.cameras.first());
+        let name = first.map(|camera| camera.name.clone()).unwrap_or_default();
+        Camera::new(self.inner.clone(), name)
+    }
+
+    /// An object by its name. Nothing is sent: whether it exists shows with the
+    /// first request.
+    pub fn object(&self, name: impl Into<ObjectName>) -> Object {
+        Object::new(self.inner.clone(), name.into())
+    }
+
+    /// Several requests that run as one.
+    pub fn batch(&self) -> Batch {
+        Batch::new(&self.inner)
+    }
+
+    /// Every frame of these modalities that arrives from now on, of all cameras.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let server = synthcap_sim::serve(synthcap_sim::SimConfig::small()).await?;
+    /// # let client = synthcap::Client::connect(server.url()).await?;
+    /// use synthcap::Modality;
+    ///
+    /// let camera = client.default_camera();
+    /// let mut frames = client.frames(Modality::Rgb);
+    /// for _ in 0..3 {
+    ///     drop(camera.rgb().submit()?); // the ticket is not needed
+    /// }
+    /// for seq in 1..=3 {
+    ///     let frame = frames.next().await.expect("the client lives")?;
+    ///     assert_eq!(frame.info().seq.get(), seq);
+    /// }
+    /// # client.close().await?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub fn frames(&self, modalities: impl Into<ModalitySet>) -> FrameStream {
+        self.inner.session.hub.streams.open(Filter {
+            camera: None,
+            modalities: modalities.into(),
+        })
+    }
+
+    /// How many captures and other requests wait for their reply.
+    pub fn in_flight(&self) -> (usize, usize) {
+        let session = &self.inner.session;
+        (session.captures.taken(), session.commands.taken())
+    }
+
+    /// Ends the connection and waits until that is done. Whatever is still
+    /// pending ends with an error that says whether it was sent.
+    ///
+    /// # Errors
+    ///
+    /// When the client had ended before by itself, with the reason.
+    pub async fn close(self) -> Result<(), Error> {
+        let session = &self.inner.session;
+        // Fails when the session has ended already; the reason follows.
+        let _ = session.orders.send(Order::Close);
+        let mut ended = session.ended.clone();
+        let reason = ended.wait_for(Option::is_some).await;
+        match reason.ok().and_then(|reason| reason.clone()) {
+            Some(reason) if reason.kind() == ErrorKind::Closed => Ok(()),
+            Some(reason) => Err(reason),
+            None => Err(Error::new(
+                ErrorKind::Closed,
+                "the session's task was stopped with its runtime",
+            )),
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("url", &self.inner.connector.url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// A run of request IDs, of which the first is returned.
+    fn next_ids(&self, count: u64) -> RequestId {
+        RequestId::new(self.next_id.fetch_add(count, Ordering::Relaxed))
+    }
+
+    /// Why the session ended, or else this error.
+    fn ended_or(&self, error: Error) -> Error {
+        self.session.ended.borrow().clone().unwrap_or(error)
+    }
+}

@@ -1,0 +1,316 @@
+//! A request that has not been made yet, and the ticket of one that has.
+
+use std::{
+    fmt,
+    future::{Future, IntoFuture},
+    ops::Deref,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::oneshot;
+
+use super::Inner;
+use crate::{
+    Capability, Command, Error, ErrorKind, Modality, ModalitySet, RequestId,
+    frame::{Moment, Stamp},
+    session::{Job, Order, Outcome, Peer, Permit, Submission, Waiter},
+};
+
+/// Reads what a request is worth out of its outcome.
+pub(super) type Read<T> = fn(Outcome) -> Result<T, Error>;
+
+/// Something that can be asked of a server, not asked yet.
+///
+/// Three ways to ask it:
+///
+/// * **direct**: `request.await` waits for the result;
+/// * **streaming**: [`submit`](Self::submit) gives a [`Ticket`] with the request
+///   ID at once, without waiting for anything;
+/// * [`queue`](Self::queue) does the same, but waits for a place when as many
+///   requests as allowed are in flight.
+#[must_use = "a request does nothing until it is awaited, submitted or queued"]
+pub struct Request<T> {
+    inner: Arc<Inner>,
+    job: Result<Job, Error>,
+    timeout: Duration,
+    read: Read<T>,
+}
+
+impl<T> Request<T> {
+    pub(super) fn new(inner: &Arc<Inner>, job: Job, needs: Needs, read: Read<T>) -> Self {
+        Self {
+            job: needs.check(&inner.session.peer.borrow()).map(|()| job),
+            timeout: inner.request_timeout,
+            inner: inner.clone(),
+            read,
+        }
+    }
+
+    /// A request that is known to be wrong before it is sent.
+    pub(super) fn refused(inner: &Arc<Inner>, error: Error, read: Read<T>) -> Self {
+        Self {
+            job: Err(error),
+            timeout: inner.request_timeout,
+            inner: inner.clone(),
+            read,
+        }
+    }
+
+    /// Gives this request its own time limit in place of the client's.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Makes the request and returns at once with its ID; never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InFlightLimit`] when as many requests as allowed wait for
+    /// their reply already, [`ErrorKind::Unsupported`] when the server lacks the
+    /// capability, [`ErrorKind::Closed`] after the client has ended. Nothing was
+    /// sent then.
+    pub fn submit(self) -> Result<Ticket<T>, Error> {
+        let job = self.job?;
+        let permit = self.inner.places(&job).try_take();
+        let permit = permit.map_err(|error| self.inner.ended_or(error))?;
+        send(&self.inner, job, self.timeout, permit, self.read)
+    }
+
+    /// Makes the request as soon as there is a place in flight, and returns with
+    /// its ID. Does not wait for the reply.
+    ///
+    /// Cancel safe: dropped before it returns, nothing was sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit), but for the limit.
+    pub async fn queue(self) -> Result<Ticket<T>, Error> {
+        let job = self.job?;
+        let permit = self.inner.places(&job).take().await;
+        let permit = permit.map_err(|error| self.inner.ended_or(error))?;
+        send(&self.inner, job, self.timeout, permit, self.read)
+    }
+
+    /// The commands and how to read their outcome, for a batch.
+    pub(super) fn into_parts(self) -> (Result<Job, Error>, Read<T>) {
+        (self.job, self.read)
+    }
+}
+
+impl<T> fmt::Debug for Request<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("job", &self.job)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: 'static> IntoFuture for Request<T> {
+    type Output = Result<T, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    /// Makes the request and waits for its result. Dropping the future does not
+    /// take the request back.
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.queue().await?.await })
+    }
+}
+
+fn send<T>(
+    inner: &Arc<Inner>,
+    job: Job,
+    timeout: Duration,
+    permit: Permit,
+    read: Read<T>,
+) -> Result<Ticket<T>, Error> {
+    let id = inner.next_ids(job.id_count());
+    let (reply, outcome) = oneshot::channel();
+    let submission = Submission {
+        id,
+        job,
+        deadline: Instant::now() + timeout,
+        waiter: Waiter { reply, permit },
+    };
+    let sent = inner.session.orders.send(Order::Submit(submission));
+    sent.map_err(|_| inner.ended_or(closed()))?;
+    Ok(Ticket {
+        id,
+        inner: inner.clone(),
+        outcome,
+        read,
+    })
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the client was closed")
+}
+
+/// What a request needs of the server, known before it is sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Needs {
+    /// Every server has it.
+    Nothing,
+    /// A capability, which a plain UESynth server lacks.
+    Extension(Capability),
+    /// A capability that a plain UESynth server has too.
+    Known(Capability),
+    /// One image; a plain UESynth server only has colour.
+    Images(ModalitySet),
+    /// Several images of one tick.
+    ImageSet(ModalitySet),
+}
+
+impl Needs {
+    fn check(self, peer: &Peer) -> Result<(), Error> {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Extension(capability) => has(peer, capability, false),
+            Self::Known(capability) => has(peer, capability, true),
+            Self::Images(modalities) => makes(peer, modalities),
+            Self::ImageSet(modalities) => {
+                has(peer, Capability::CaptureSet, false)?;
+                makes(peer, modalities)
+            }
+        }
+    }
+}
+
+fn who(peer: &Peer) -> &'static str {
+    match peer {
+        Peer::Plain => "a plain UESynth server",
+        Peer::Synthcap(_) => "this server",
+    }
+}
+
+fn has(peer: &Peer, capability: Capability, plain_has_it: bool) -> Result<(), Error> {
+    let can = match peer {
+        Peer::Plain => plain_has_it,
+        Peer::Synthcap(info) => info.can(capability),
+    };
+    if can {
+        return Ok(());
+    }
+    let message = format!("{} lacks the capability {capability}", who(peer));
+    Err(Error::new(ErrorKind::Unsupported(capability), message))
+}
+
+fn makes(peer: &Peer, modalities: ModalitySet) -> Result<(), Error> {
+    let made = match peer {
+        Peer::Plain => Modality::Rgb.into(),
+        Peer::Synthcap(info) => info.modalities,
+    };
+    let missing = modalities.difference(made).iter().next();
+    let Some(missing) = missing else {
+        return Ok(());
+    };
+    let message = format!("{} makes no {missing} images", who(peer));
+    Err(Error::new(ErrorKind::UnsupportedModality(missing), message))
+}
+
+/// A request that was made: its ID, and a future for the result.
+///
+/// Await it, poll it with [`try_take`](Self::try_take), or drop it: a frame
+/// still reaches the latest-frame buffer and the lossless streams.
+#[must_use = "dropping a ticket is fine, but say so with drop()"]
+pub struct Ticket<T> {
+    id: RequestId,
+    inner: Arc<Inner>,
+    outcome: oneshot::Receiver<Result<Outcome, Error>>,
+    read: Read<T>,
+}
+
+impl<T> Ticket<T> {
+    /// The request's ID.
+    pub fn id(&self) -> RequestId {
+        self.id
+    }
+
+    /// The result if it has come, without waiting. After that the ticket is
+    /// spent.
+    pub fn try_take(&mut self) -> Option<Result<T, Error>> {
+        match self.outcome.try_recv() {
+            Ok(outcome) => Some(outcome.and_then(self.read)),
+            Err(oneshot::error::TryRecvError::Empty) => None,
+            Err(oneshot::error::TryRecvError::Closed) => Some(Err(self.gone())),
+        }
+    }
+
+    /// Gives the request up. Its reply, should one come, is ignored; what it
+    /// asks for may still happen.
+    pub fn cancel(self) {
+        // Fails only when the session has ended, and the request with it.
+        let _ = self.inner.session.orders.send(Order::Cancel(self.id));
+    }
+
+    fn gone(&self) -> Error {
+        self.inner.ended_or(closed()).of_request(self.id)
+    }
+}
+
+impl<T> Future for Ticket<T> {
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = std::task::ready!(Pin::new(&mut self.outcome).poll(cx));
+        Poll::Ready(match outcome {
+            Ok(outcome) => outcome.and_then(self.read),
+            Err(_) => Err(self.gone()),
+        })
+    }
+}
+
+impl<T> fmt::Debug for Ticket<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A value from a server, with when it was true there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stamped<T> {
+    /// The value.
+    pub value: T,
+    /// When.
+    pub stamp: Stamp,
+}
+
+impl<T> Stamped<T> {
+    /// Place in the server's order of execution; a frame at or after it shows the
+    /// effect.
+    pub fn moment(&self) -> Moment {
+        self.stamp.moment
+    }
+}
+
+impl<T> Deref for Stamped<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// A command was carried out; the text is the server's, for people.
+pub type Done = Stamped<String>;
+
+impl Inner {
+    fn places(&self, job: &Job) -> &crate::session::InFlight {
+        if job.is_capture() {
+            &self.session.captures
+        } else {
+            &self.session.commands
+        }
+    }
+
+    /// A request for one command whose answer is only that it was done.
+    pub(super) fn done(self: &Arc<Self>, command: Command, needs: Needs) -> Request<Done> {
+        Request::new(self, Job::One(command), needs, super::answers::done)
+    }
+}

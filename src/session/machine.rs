@@ -1,0 +1,441 @@
+//! The decisions of a session: (state, input, now) -> actions, one method per
+//! kind of input.
+//!
+//! No I/O, no clock, no randomness and no runtime in here, so that tests can
+//! drive it through any order of events. `W` is whoever waits for a reply.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Instant,
+};
+
+use super::{
+    Outcome, ReconnectPolicy, ResendPolicy,
+    entry::{Entry, Job},
+};
+use crate::{
+    Answer, CameraName, CapturedImage, Error, ErrorKind, Frame, FrameSeq, Modality, RequestId,
+    ServerInfo, Tick,
+    frame::{FrameInfo, Moment, PixelData, Stamp},
+    pending::Pending,
+    proto::{ActionRequest, FrameResponse, frame_response::Response},
+    wire::{
+        WireError,
+        reply::{self, Failure, Meta, Part},
+    },
+};
+
+/// A request on its way into the session.
+#[derive(Debug)]
+pub(crate) struct Submission<W> {
+    pub(crate) id: RequestId,
+    pub(crate) job: Job,
+    pub(crate) deadline: Instant,
+    pub(crate) waiter: W,
+}
+
+/// What a session wants done.
+#[derive(Debug)]
+pub(crate) enum Action<W> {
+    Send(ActionRequest),
+    Complete {
+        id: RequestId,
+        job: Job,
+        waiter: W,
+        result: Result<Outcome, Error>,
+    },
+    Connect,
+    /// The last action: nothing is pending any more.
+    Closed(Error),
+}
+
+#[derive(Debug)]
+enum Link {
+    Connecting,
+    Open { plain: bool },
+    Waiting { until: Instant },
+    Closed,
+}
+
+/// The state of a session.
+#[derive(Debug)]
+pub(crate) struct Machine<W> {
+    link: Link,
+    reconnect: ReconnectPolicy,
+    resend: ResendPolicy,
+    pending: Pending<Entry<W>>,
+    /// Items of batches that are pending: which batch, and which place in it.
+    items: HashMap<RequestId, (RequestId, usize)>,
+    /// Requests not yet sent, oldest first; only while the link is not open.
+    unsent: VecDeque<RequestId>,
+    /// Requests sent to a plain server, in the order in which it serves them.
+    plain_queue: VecDeque<RequestId>,
+    /// How many connection attempts have failed since the last good message.
+    failures: u32,
+    /// Which run of the server this is, counted from 1.
+    run: u32,
+    instance: Option<String>,
+    plain_order: u64,
+    frame_counts: HashMap<(CameraName, Modality), u64>,
+}
+
+impl<W> Machine<W> {
+    pub(crate) fn new(reconnect: ReconnectPolicy, resend: ResendPolicy) -> Self {
+        Self {
+            link: Link::Connecting,
+            reconnect,
+            resend,
+            pending: Pending::new(),
+            items: HashMap::new(),
+            unsent: VecDeque::new(),
+            plain_queue: VecDeque::new(),
+            failures: 0,
+            run: 0,
+            instance: None,
+            plain_order: 0,
+            frame_counts: HashMap::new(),
+        }
+    }
+
+    /// When [`wake`](Self::wake) is due.
+    pub(crate) fn next_wake(&self) -> Option<Instant> {
+        let retry = match self.link {
+            Link::Waiting { until } => Some(until),
+            _ => None,
+        };
+        [retry, self.pending.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// A request was made.
+    pub(crate) fn submit(&mut self, submission: Submission<W>, out: &mut Vec<Action<W>>) {
+        let Submission {
+            id,
+            job,
+            deadline,
+            waiter,
+        } = submission;
+        for (index, item) in job.item_ids(id).enumerate() {
+            self.items.insert(item, (id, index));
+        }
+        self.pending.insert(id, deadline, Entry::new(job, waiter));
+        match self.link {
+            Link::Open { .. } => self.send(id, out),
+            Link::Connecting | Link::Waiting { .. } => self.unsent.push_back(id),
+            Link::Closed => {
+                let error = Error::new(ErrorKind::Closed, "the client was closed");
+                self.fail(id, &error, out);
+            }
+        }
+    }
+
+    fn send(&mut self, id: RequestId, out: &mut Vec<Action<W>>) {
+        let Some(entry) = self.pending.get_mut(id) else {
+            return;
+        };
+        entry.sent = true;
+        if matches!(self.link, Link::Open { plain: true }) {
+            self.plain_queue.push_back(id);
+        }
+        out.push(Action::Send(entry.job.to_wire(id)));
+    }
+
+    /// Nobody wants the reply to a request any more.
+    pub(crate) fn cancel(&mut self, id: RequestId, out: &mut Vec<Action<W>>) {
+        let message = "cancelled by the caller";
+        self.fail(id, &Error::new(ErrorKind::Cancelled, message), out);
+    }
+
+    /// A stream is open; the server's description, or `None` for a plain one.
+    pub(crate) fn opened(&mut self, info: Option<&ServerInfo>, out: &mut Vec<Action<W>>) {
+        self.link = Link::Open {
+            plain: info.is_none(),
+        };
+        let instance = info.map(|info| info.instance_id.clone());
+        // A plain server cannot be told from its successor, and need not be: its
+        // order is counted here.
+        if self.run == 0 || instance != self.instance {
+            self.run += 1;
+            self.instance = instance;
+        }
+        for id in std::mem::take(&mut self.unsent) {
+            self.send(id, out);
+        }
+    }
+
+    /// A message came over the stream.
+    pub(crate) fn message(
+        &mut self,
+        message: FrameResponse,
+        now: Instant,
+        out: &mut Vec<Action<W>>,
+    ) {
+        self.failures = 0;
+        // Our IDs are decimal numbers; anything else was never ours.
+        let Some(id) = message.request_id.parse().ok().map(RequestId::new) else {
+            return;
+        };
+        let (owner, item) = match self.items.get(&id) {
+            Some(&(batch, index)) => (batch, Some(index)),
+            None => (id, None),
+        };
+        if self.pending.get_mut(owner).is_none_or(|entry| !entry.sent) {
+            return;
+        }
+        if matches!(self.link, Link::Open { plain: true }) {
+            self.pass_over_silent(owner, out);
+        }
+        match reply::decode(message) {
+            Ok(part) => self.part(owner, item, part, now, out),
+            Err(error) => self.bad_reply(owner, &error, out),
+        }
+    }
+
+    /// A plain server serves in order and is silent about failure. So when it
+    /// answers a request, those before it that it has not answered have failed.
+    fn pass_over_silent(&mut self, answered: RequestId, out: &mut Vec<Action<W>>) {
+        while let Some(id) = self.plain_queue.pop_front() {
+            if id == answered {
+                return;
+            }
+            let message = "the server passed the request over in silence, \
+                           which is how a plain UESynth server reports failure";
+            self.fail(id, &Error::new(ErrorKind::NoReply, message), out);
+        }
+    }
+
+    fn part(
+        &mut self,
+        owner: RequestId,
+        item: Option<usize>,
+        part: Part,
+        now: Instant,
+        out: &mut Vec<Action<W>>,
+    ) {
+        let stamp = self.stamp(part.meta, now);
+        let response = match part.body {
+            Ok(response) => response,
+            Err(failure) => {
+                self.fail(owner, &rejection(&failure), out);
+                return;
+            }
+        };
+        let Some(entry) = self.pending.get_mut(owner) else {
+            return;
+        };
+        let is_batch = entry.job.is_batch();
+        let done = match (&response, item) {
+            (Response::BatchResponse(_), None) if is_batch => entry.batch_done(stamp),
+            (_, None) if is_batch => Err(WireError::new("a batch was answered otherwise")),
+            _ => entry.add(item.unwrap_or(0), part.index, part.count, response, stamp),
+        };
+        match done {
+            Ok(false) => {}
+            Ok(true) => self.complete(owner, out),
+            Err(error) => self.bad_reply(owner, &error, out),
+        }
+    }
+
+    fn complete(&mut self, id: RequestId, out: &mut Vec<Action<W>>) {
+        let Some(entry) = self.take(id) else { return };
+        let (job, waiter, replies) = entry.finish();
+        let result = replies.map(|(answers, stamp)| Outcome {
+            answers: answers
+                .into_iter()
+                .map(|(answer, stamp)| (self.number(id, answer, stamp), stamp))
+                .collect(),
+            stamp,
+        });
+        let result = result.ok_or_else(|| {
+            Error::new(ErrorKind::BadReply, "the batch ended before all its items").of_request(id)
+        });
+        out.push(Action::Complete {
+            id,
+            job,
+            waiter,
+            result,
+        });
+    }
+
+    /// Turns images into frames, each with its number.
+    fn number(&mut self, id: RequestId, answer: Answer, stamp: Stamp) -> Answer<Arc<Frame>> {
+        answer.map_images(|image: CapturedImage| {
+            let key = (image.camera.clone(), image.pixels.modality());
+            let count = self.frame_counts.entry(key).or_default();
+            *count += 1;
+            let info = FrameInfo {
+                camera: image.camera,
+                request_id: id,
+                seq: FrameSeq::new(*count),
+                stamp,
+                pose: image.pose,
+                intrinsics: image.intrinsics,
+            };
+            Arc::new(Frame::new(info, image.pixels))
+        })
+    }
+
+    fn stamp(&mut self, meta: Option<Meta>, now: Instant) -> Stamp {
+        let order = meta.map_or_else(
+            || {
+                self.plain_order += 1;
+                self.plain_order
+            },
+            |meta| meta.order,
+        );
+        Stamp {
+            moment: Moment {
+                run: self.run,
+                order,
+            },
+            tick: meta.map(|meta: Meta| -> Tick { meta.tick }),
+            sim_time: meta.map(|meta| meta.sim_time),
+            server_received: meta.map(|meta| meta.received),
+            server_sent: meta.map(|meta| meta.sent),
+            received_at: now,
+        }
+    }
+
+    fn bad_reply(&mut self, id: RequestId, error: &WireError, out: &mut Vec<Action<W>>) {
+        let message = format!("the server's reply cannot be used: {error}");
+        self.fail(id, &Error::new(ErrorKind::BadReply, message), out);
+    }
+
+    fn fail(&mut self, id: RequestId, error: &Error, out: &mut Vec<Action<W>>) {
+        if let Some(entry) = self.take(id) {
+            out.push(Action::Complete {
+                id,
+                job: entry.job,
+                waiter: entry.waiter,
+                result: Err(error.of_request(id)),
+            });
+        }
+    }
+
+    fn take(&mut self, id: RequestId) -> Option<Entry<W>> {
+        let entry = self.pending.remove(id)?;
+        for item in entry.job.item_ids(id) {
+            self.items.remove(&item);
+        }
+        Some(entry)
+    }
+
+    /// The stream, or the attempt to open one, failed. `random` in 0..1 spreads
+    /// the clients that lost the same server.
+    pub(crate) fn lost(
+        &mut self,
+        error: Error,
+        random: f64,
+        now: Instant,
+        out: &mut Vec<Action<W>>,
+    ) {
+        if matches!(self.link, Link::Closed) {
+            return;
+        }
+        self.plain_queue.clear();
+        for id in self.pending.ids_where(|entry| entry.sent) {
+            self.resend_or_fail(id, &error, out);
+        }
+        match self.reconnect {
+            ReconnectPolicy::Never => self.close(error, out),
+            ReconnectPolicy::Backoff(backoff) => {
+                let delay = backoff.delay(self.failures, random);
+                self.failures = self.failures.saturating_add(1);
+                self.link = Link::Waiting { until: now + delay };
+            }
+        }
+    }
+
+    /// What becomes of a request that was sent when the connection went.
+    fn resend_or_fail(&mut self, id: RequestId, error: &Error, out: &mut Vec<Action<W>>) {
+        let Some(entry) = self.pending.get_mut(id) else {
+            return;
+        };
+        let again = match (self.resend, &self.reconnect) {
+            (_, ReconnectPolicy::Never) | (ResendPolicy::Never, _) => false,
+            (ResendPolicy::Idempotent, _) => entry.job.is_idempotent(),
+        };
+        if again {
+            entry.restart();
+            self.unsent.push_back(id);
+        } else {
+            let message = "the connection was lost after the request was sent; \
+                           it may have taken effect or not";
+            let lost = Error::with_source(ErrorKind::OutcomeUnknown, message, error.clone());
+            self.fail(id, &lost, out);
+        }
+    }
+
+    /// Time has passed.
+    pub(crate) fn wake(&mut self, now: Instant, out: &mut Vec<Action<W>>) {
+        while let Some((id, entry)) = self.pending.expire(now) {
+            for item in entry.job.item_ids(id) {
+                self.items.remove(&item);
+            }
+            let (kind, message) = if entry.sent {
+                (ErrorKind::DeadlineExceeded, "no reply before the deadline")
+            } else {
+                let message = "not sent: no connection to the server before the deadline";
+                (ErrorKind::NotSent, message)
+            };
+            out.push(Action::Complete {
+                id,
+                job: entry.job,
+                waiter: entry.waiter,
+                result: Err(Error::new(kind, message).of_request(id)),
+            });
+        }
+        self.prune_queues();
+        if let Link::Waiting { until } = self.link
+            && until <= now
+        {
+            self.link = Link::Connecting;
+            out.push(Action::Connect);
+        }
+    }
+
+    /// Requests that ended otherwise stay in the queues until their turn; this
+    /// keeps the queues from outgrowing the table.
+    fn prune_queues(&mut self) {
+        let pending = &mut self.pending;
+        let limit = 2 * pending.len() + 16;
+        for queue in [&mut self.unsent, &mut self.plain_queue] {
+            if queue.len() > limit {
+                queue.retain(|id| pending.get_mut(*id).is_some());
+            }
+        }
+    }
+
+    /// Ends everything. The one place where a session stops.
+    pub(crate) fn close(&mut self, reason: Error, out: &mut Vec<Action<W>>) {
+        if matches!(self.link, Link::Closed) {
+            return;
+        }
+        self.link = Link::Closed;
+        for id in self.pending.ids_where(|_| true) {
+            let sent = self.pending.get_mut(id).is_some_and(|entry| entry.sent);
+            let (kind, message) = if sent {
+                let message = "closed before the reply came; it may have taken effect or not";
+                (ErrorKind::OutcomeUnknown, message)
+            } else {
+                (ErrorKind::NotSent, "closed before the request was sent")
+            };
+            let error = Error::with_source(kind, message, reason.clone());
+            self.fail(id, &error, out);
+        }
+        self.unsent.clear();
+        out.push(Action::Closed(reason));
+    }
+}
+
+fn rejection(failure: &Failure) -> Error {
+    let place = match failure.batch_index {
+        Some(index) => format!("batch item {index}: "),
+        None => String::new(),
+    };
+    let message = format!("{place}{}", failure.message);
+    Error::new(ErrorKind::Rejected(failure.code), message)
+}
