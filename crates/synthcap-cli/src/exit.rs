@@ -91,6 +91,23 @@ impl fmt::Display for Stop {
     }
 }
 
+impl From<synthcap::Error> for Stop {
+    fn from(error: synthcap::Error) -> Self {
+        use synthcap::{ErrorCode, ErrorKind};
+        let failure = match error.kind() {
+            ErrorKind::InvalidInput => Failure::Usage,
+            ErrorKind::Unreachable | ErrorKind::NotASimulator => Failure::Unreachable,
+            ErrorKind::Rejected(
+                ErrorCode::Unavailable | ErrorCode::Internal | ErrorCode::DeadlineExceeded,
+            ) => Failure::Lost,
+            ErrorKind::Unsupported(_) | ErrorKind::Rejected(_) => Failure::Refused,
+            _ => Failure::Lost,
+        };
+        let cause = error.source().map(|cause| format!(": {cause}"));
+        Self::new(failure, format!("{error}{}", cause.unwrap_or_default()))
+    }
+}
+
 impl From<synthcap_dataset::Error> for Stop {
     fn from(error: synthcap_dataset::Error) -> Self {
         use synthcap_dataset::ErrorKind;

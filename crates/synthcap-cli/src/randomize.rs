@@ -3,7 +3,10 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use synthcap::{Capability, ObjectName, ObjectState, Rotator, ServerInfo, Transform, Vec3};
+use synthcap::{
+    Batch, Capability, Client, Environment, ObjectName, ObjectState, PartialTransform, Rotator,
+    ServerInfo, Transform, Vec3,
+};
 
 use crate::draw::Draw;
 
@@ -172,6 +175,33 @@ impl Drawn {
             Vec3::new(l.x + x, l.y + y, l.z + z),
             Rotator::new(r.pitch + pitch, r.yaw + yaw, r.roll + roll),
         )
+    }
+
+    /// Tells the server before the frame.
+    pub(crate) fn add_to(&self, batch: &mut Batch, client: &Client) {
+        let vec3 = |[x, y, z]: [f32; 3]| Vec3::new(x, y, z);
+        if let Some(light) = &self.light {
+            batch.add(client.set_environment(Environment {
+                time_of_day_h: Some(light.time_of_day_h),
+                sun_intensity: Some(light.sun_intensity),
+                sun_color: Some(vec3(light.sun_color)),
+                weather: None,
+            }));
+        }
+        for material in &self.materials {
+            let [r, g, b] = material.base_color;
+            let object = client.object(material.object.as_str());
+            batch.add(object.set_material("base_color", format!("{r},{g},{b}")));
+        }
+        for pose in &self.poses {
+            let [pitch, yaw, roll] = pose.rotation_deg;
+            let object = client.object(pose.object.as_str());
+            batch.add(object.set_transform(PartialTransform {
+                location: Some(vec3(pose.location_cm)),
+                rotation: Some(Rotator::new(pitch, yaw, roll)),
+                scale: None,
+            }));
+        }
     }
 
     /// For the record of the sample.
