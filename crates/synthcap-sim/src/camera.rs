@@ -1,10 +1,9 @@
 //! Pinhole cameras: what is stored of them, and what rays need of them.
 
 use glam::{Vec2, Vec3A};
-use obvhs::ray::Ray;
 use synthcap::{CameraName, Intrinsics, Transform};
 
-use crate::convert;
+use crate::{convert, tree::Ray};
 
 /// A surface nearer than this is not seen; metres along the optical axis.
 pub(crate) const NEAR_M: f32 = 1e-3;

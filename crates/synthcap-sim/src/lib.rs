@@ -67,6 +67,7 @@ mod simulator;
 mod sky;
 mod texture;
 mod trace;
+mod tree;
 mod world;
 
 pub use config::{SimConfig, SimError};

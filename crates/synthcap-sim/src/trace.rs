@@ -4,13 +4,12 @@
 use std::sync::Arc;
 
 use glam::{Affine3A, Mat3A, Vec3, Vec3A};
-use obvhs::{
-    aabb::Aabb,
-    cwbvh::CwBvh,
-    ray::{Ray, RayHit},
-};
+use obvhs::aabb::Aabb;
 
-use crate::mesh::{Mesh, MeshHit, build_tree};
+use crate::{
+    mesh::{Mesh, MeshHit},
+    tree::{Ray, Tree},
+};
 
 /// A mesh with its place.
 #[derive(Clone, Debug)]
@@ -156,7 +155,7 @@ impl Instance {
 #[derive(Debug)]
 pub(crate) struct Tracer {
     instances: Vec<Instance>,
-    tree: CwBvh,
+    tree: Tree,
 }
 
 impl Tracer {
@@ -164,7 +163,7 @@ impl Tracer {
     pub(crate) fn new(instances: Vec<Instance>) -> Self {
         let boxes: Vec<Aabb> = instances.iter().map(Instance::bounds).collect();
         Self {
-            tree: build_tree(&boxes),
+            tree: Tree::new(&boxes, 1),
             instances,
         }
     }
@@ -182,26 +181,24 @@ impl Tracer {
         self.instances.binary_search_by_key(&id, |i| i.id).ok()
     }
 
+    /// The instance of a leaf. Leaves hold one each, so none is empty.
     #[inline(always)]
     fn leaf(&self, leaf: usize) -> u32 {
-        self.tree.primitive_indices[leaf]
+        self.tree.slots()[leaf].unwrap_or_default()
     }
 
     /// The nearest hit, or [`Hit::MISS`].
     #[inline]
     pub(crate) fn closest(&self, ray: Ray) -> Hit {
-        let mut top = RayHit::none();
         let mut best: Option<(u32, MeshHit)> = None;
-        self.tree.ray_traverse(ray, &mut top, |ray, leaf| {
+        self.tree.walk(ray, |leaf, ray| {
             let index = self.leaf(leaf);
             let instance = &self.instances[index as usize];
-            match instance.mesh.closest(instance.local(ray)) {
-                Some(hit) => {
-                    best = Some((index, hit));
-                    hit.t
-                }
-                None => f32::INFINITY,
+            if let Some(hit) = instance.mesh.closest(instance.local(ray)) {
+                ray.tmax = hit.t;
+                best = Some((index, hit));
             }
+            false
         });
         best.map_or(Hit::MISS, |(instance, hit)| Hit {
             t: hit.t,
@@ -221,17 +218,14 @@ impl Tracer {
         {
             return true;
         }
-        let clear = self.tree.ray_traverse_miss(ray, |ray, leaf| {
+        let before = likely.take();
+        self.tree.walk(ray, |leaf, ray| {
             let index = self.leaf(leaf);
-            if *likely != Some(index) && self.instances[index as usize].blocks(ray) {
+            if before != Some(index) && self.instances[index as usize].blocks(ray) {
                 *likely = Some(index);
-                return 0.0;
             }
-            f32::INFINITY
+            likely.is_some()
         });
-        if clear {
-            *likely = None;
-        }
-        !clear
+        likely.is_some()
     }
 }

@@ -8,21 +8,18 @@ mod library;
 mod props;
 mod solids;
 
-use glam::{Mat4, Vec2, Vec3, Vec3A};
-use obvhs::{
-    aabb::Aabb,
-    bvh2::reinsertion::ReinsertionOptimizer,
-    cwbvh::{CwBvh, bvh2_to_cwbvh::bvh2_to_cwbvh},
-    ploc::{PlocBuilder, PlocSearchDistance, SortPrecision},
-    ray::{Ray, RayHit},
-};
+use glam::{Mat4, Vec2, Vec3, Vec3A, Vec4};
+use obvhs::aabb::Aabb;
 
 pub(crate) use self::{
     builder::MeshBuilder,
     gltf::load as load_gltf,
     library::{SHAPE_NAMES, shape},
 };
-use crate::material::Material;
+use crate::{
+    material::Material,
+    tree::{Ray, Tree},
+};
 
 /// How far outside its edges a triangle still counts as hit, in barycentric
 /// units, so that a ray between two neighbours never slips through.
@@ -36,23 +33,69 @@ pub(crate) struct Triangle {
     pub(crate) edge2: Vec3A,
 }
 
-impl Triangle {
-    /// Distance along the ray and barycentric coordinates of edge 1 and 2, if
-    /// the ray meets the triangle between its bounds. Both sides count.
-    #[inline(always)]
-    pub(crate) fn intersect(&self, ray: &Ray) -> Option<[f32; 3]> {
-        let normal = self.edge1.cross(self.edge2);
-        let to_corner = self.corner - ray.origin;
-        let r = ray.direction.cross(to_corner);
-        let inverse = 1.0 / normal.dot(ray.direction);
-        let u = -r.dot(self.edge2) * inverse;
-        let v = r.dot(self.edge1) * inverse;
-        // Written so that a NaN, from a ray within the plane, is a miss.
-        if !(u >= -EDGE_SLACK && v >= -EDGE_SLACK && u + v <= 1.0 + EDGE_SLACK) {
-            return None;
+/// Four triangles side by side. Unused ones have no area and are never hit.
+#[derive(Clone, Copy, Debug)]
+struct Packet {
+    corner: [Vec4; 3],
+    edge1: [Vec4; 3],
+    edge2: [Vec4; 3],
+    /// Edge 1 x edge 2.
+    normal: [Vec4; 3],
+}
+
+fn cross(a: &[Vec4; 3], b: &[Vec4; 3]) -> [Vec4; 3] {
+    [
+        a[1] * b[2] - a[2] * b[1],
+        a[2] * b[0] - a[0] * b[2],
+        a[0] * b[1] - a[1] * b[0],
+    ]
+}
+
+fn dot(a: &[Vec4; 3], b: &[Vec4; 3]) -> Vec4 {
+    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+}
+
+impl Packet {
+    const SIZE: usize = 4;
+
+    fn new(triangles: &[Triangle]) -> Self {
+        let lanes = |part: fn(&Triangle) -> Vec3A| -> [Vec4; 3] {
+            std::array::from_fn(|axis| {
+                Vec4::from_array(std::array::from_fn(|i| {
+                    triangles.get(i).map_or(0.0, |t| part(t)[axis])
+                }))
+            })
+        };
+        let (edge1, edge2) = (lanes(|t| t.edge1), lanes(|t| t.edge2));
+        Self {
+            corner: lanes(|t| t.corner),
+            normal: cross(&edge1, &edge2),
+            edge1,
+            edge2,
         }
-        let t = normal.dot(to_corner) * inverse;
-        (t >= ray.tmin && t < ray.tmax).then_some([t, u, v])
+    }
+
+    /// For each triangle the ray's parameter and the barycentric coordinates
+    /// along its edges, and a bit for each that the ray meets between its
+    /// bounds. Both sides count.
+    #[inline(always)]
+    fn intersect(&self, ray: &Ray) -> (u32, [Vec4; 3]) {
+        let origin = ray.origin.to_array().map(Vec4::splat);
+        let direction = ray.direction.to_array().map(Vec4::splat);
+        let to_corner: [Vec4; 3] = std::array::from_fn(|i| self.corner[i] - origin[i]);
+        let r = cross(&direction, &to_corner);
+        let inverse = Vec4::ONE / dot(&self.normal, &direction);
+        let u = -dot(&r, &self.edge2) * inverse;
+        let v = dot(&r, &self.edge1) * inverse;
+        let t = dot(&self.normal, &to_corner) * inverse;
+        let slack = Vec4::splat(EDGE_SLACK);
+        // A NaN, from a ray within the plane, compares as a miss.
+        let met = u.cmpge(-slack)
+            & v.cmpge(-slack)
+            & (u + v).cmple(Vec4::ONE + slack)
+            & t.cmpge(Vec4::splat(ray.tmin))
+            & t.cmplt(Vec4::splat(ray.tmax));
+        (met.bitmask(), [t, u, v])
     }
 }
 
@@ -79,11 +122,13 @@ pub(crate) enum Collider {
 /// An immutable mesh in its own space, metres.
 #[derive(Debug)]
 pub(crate) struct Mesh {
-    /// In the order of the tree's leaves.
+    /// In the order of the tree's leaves, each padded to a packet.
     triangles: Vec<Triangle>,
     /// One for each triangle.
     corners: Vec<Corners>,
-    tree: CwBvh,
+    /// The triangles again, one packet for each leaf.
+    packets: Vec<Packet>,
+    tree: Tree,
     min: Vec3,
     max: Vec3,
     colliders: Vec<Collider>,
@@ -108,8 +153,18 @@ impl Mesh {
         materials: Vec<Material>,
     ) -> Self {
         let boxes: Vec<Aabb> = triangles.iter().map(triangle_box).collect();
-        let tree = build_tree(&boxes);
-        let order = &tree.primitive_indices;
+        let tree = Tree::new(&boxes, Packet::SIZE);
+        // Padding repeats the first triangle; no packet has it, so no hit does.
+        let order = || tree.slots().iter().map(|slot| slot.unwrap_or(0) as usize);
+        let packet = |leaf: &[Option<u32>]| {
+            let filled: Vec<_> = leaf
+                .iter()
+                .flatten()
+                .map(|&i| triangles[i as usize])
+                .collect();
+            Packet::new(&filled)
+        };
+        let packets = tree.slots().chunks(Packet::SIZE).map(packet).collect();
         let bounds = boxes.iter().fold(Aabb::empty(), |all, b| all.union(b));
         let half = (bounds.max - bounds.min) / 2.0;
         let center = bounds.min + half;
@@ -122,8 +177,9 @@ impl Mesh {
             colliders
         };
         Self {
-            triangles: order.iter().map(|&i| triangles[i as usize]).collect(),
-            corners: order.iter().map(|&i| corners[i as usize]).collect(),
+            triangles: order().map(|i| triangles[i]).collect(),
+            corners: order().map(|i| corners[i]).collect(),
+            packets,
             tree,
             min: bounds.min.into(),
             max: bounds.max.into(),
@@ -158,33 +214,36 @@ impl Mesh {
     /// The nearest hit of a ray in the mesh's own space.
     #[inline]
     pub(crate) fn closest(&self, ray: Ray) -> Option<MeshHit> {
-        let mut hit = RayHit::none();
-        let (mut u, mut v) = (0.0, 0.0);
-        let found = self.tree.ray_traverse(ray, &mut hit, |ray, index| {
-            match self.triangles[index].intersect(ray) {
-                Some([t, hit_u, hit_v]) => {
-                    (u, v) = (hit_u, hit_v);
-                    t
+        let mut best = None;
+        self.tree.walk(ray, |leaf, ray| {
+            let (mut met, [t, u, v]) = self.packets[leaf].intersect(ray);
+            while met != 0 {
+                let lane = met.trailing_zeros() as usize;
+                met &= met - 1;
+                if t[lane] < ray.tmax {
+                    ray.tmax = t[lane];
+                    best = Some(MeshHit {
+                        t: t[lane],
+                        u: u[lane],
+                        v: v[lane],
+                        triangle: (leaf * Packet::SIZE + lane) as u32,
+                    });
                 }
-                None => f32::INFINITY,
             }
+            false
         });
-        found.then_some(MeshHit {
-            t: hit.t,
-            u,
-            v,
-            triangle: hit.primitive_id,
-        })
+        best
     }
 
     /// Whether a ray in the mesh's own space meets anything at all.
     #[inline]
     pub(crate) fn blocks(&self, ray: Ray) -> bool {
-        !self.tree.ray_traverse_miss(ray, |ray, index| {
-            self.triangles[index]
-                .intersect(ray)
-                .map_or(f32::INFINITY, |[t, ..]| t)
-        })
+        let mut blocked = false;
+        self.tree.walk(ray, |leaf, ray| {
+            blocked = self.packets[leaf].intersect(ray).0 != 0;
+            blocked
+        });
+        blocked
     }
 }
 
@@ -197,21 +256,6 @@ fn triangle_box(triangle: &Triangle) -> Aabb {
     bounds.min -= grow;
     bounds.max += grow;
     bounds
-}
-
-/// A search tree over boxes, whose leaves are in the order of
-/// `primitive_indices`.
-pub(crate) fn build_tree(boxes: &[Aabb]) -> CwBvh {
-    let indices = (0..boxes.len() as u32).collect();
-    let mut binary = PlocBuilder::with_capacity(boxes.len()).build(
-        PlocSearchDistance::Low,
-        boxes,
-        indices,
-        SortPrecision::U64,
-        1,
-    );
-    ReinsertionOptimizer::default().run(&mut binary, 0.05, None);
-    bvh2_to_cwbvh(&binary, 3, true, false)
 }
 
 /// Moves a normal by a matrix that may scale axes differently.

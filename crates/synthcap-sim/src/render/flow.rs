@@ -1,12 +1,12 @@
 //! Backward optical flow.
 
 use glam::{Vec2, Vec3A};
-use obvhs::ray::Ray;
 
 use super::Shot;
 use crate::{
     camera::{Eye, NEAR_M, pixel_center},
     trace::{Hit, Instance, Tracer},
+    tree::Ray,
 };
 
 /// A point counts as visible when nothing stands before it up to this share of

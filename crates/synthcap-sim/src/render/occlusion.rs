@@ -7,10 +7,9 @@
 use std::f32::consts::TAU;
 
 use glam::{Vec3, Vec3A};
-use obvhs::ray::Ray;
 
 use super::{Shot, per_pixel};
-use crate::camera::pixel_center;
+use crate::{camera::pixel_center, tree::Ray};
 
 /// Rays of each site.
 const RAYS: u32 = 2;

@@ -3,7 +3,6 @@
 use std::f32::consts::PI;
 
 use glam::{Vec3, Vec3A};
-use obvhs::ray::Ray;
 
 use crate::{
     light::{Lights, Weather},
@@ -11,6 +10,7 @@ use crate::{
     sky::smooth,
     texture::TexturePoint,
     trace::{Hit, Instance, Tracer},
+    tree::Ray,
     world::Object,
 };
 
