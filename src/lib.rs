@@ -21,11 +21,12 @@ mod wire;
 
 pub use capability::{Capability, ServerInfo, ServerLimits};
 pub use client::{
-    Batch, BatchItem, BatchReplies, Camera, Client, ClientBuilder, Compression, Done, FrameSet,
-    Keepalive, Latest, Object, Request, Stamped, Ticket,
+    Batch, BatchItem, BatchReplies, Camera, Client, ClientBuilder, Compression, Delivery, Done,
+    FrameSet, FrameSubscription, Keepalive, Latest, Object, Request, Stamped, Subscribe, Ticket,
 };
 pub use command::{
-    Answer, CaptureSet, CapturedImage, Command, Environment, Lens, Light, SceneQuery, View,
+    Answer, CaptureSet, CapturedImage, Command, Environment, Lens, Light, SceneQuery, Subscription,
+    View,
 };
 pub use error::{Error, ErrorCode, ErrorKind};
 pub use frame::{Frame, Moment, Pixels, Stamp};

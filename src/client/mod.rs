@@ -8,6 +8,7 @@ mod latest;
 mod object;
 mod request;
 mod scene;
+mod subscription;
 
 use std::{
     fmt,
@@ -24,6 +25,7 @@ pub use config::{ClientBuilder, Compression, Keepalive};
 pub use latest::Latest;
 pub use object::Object;
 pub use request::{Done, Request, Stamped, Ticket};
+pub use subscription::{Delivery, FrameSubscription, Subscribe};
 
 use crate::{
     CameraName, Error, ErrorKind, FrameStream, ModalitySet, ObjectName, RequestId, ServerInfo,
