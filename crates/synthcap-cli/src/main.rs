@@ -28,7 +28,8 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         // Help and version are answers, not complaints.
         Err(help) if !help.use_stderr() => {
-            print!("{}", help.render().ansi());
+            // A reader that has gone away, such as `head`, has seen enough.
+            let _ = help.print();
             return ExitCode::SUCCESS;
         }
         Err(wrong) => {

@@ -72,18 +72,22 @@ fn bar(total: u64) -> ProgressBar {
     bar
 }
 
-/// Decides when a line is due: a log must not fill up with them.
+/// Decides when a line is due: a log must not fill up with them, so they get
+/// rarer the longer it takes. The
+/// first comes at once.
 #[derive(Debug, Default)]
 struct Pace {
     last: Option<Duration>,
 }
 
 impl Pace {
-    const INTERVAL: Duration = Duration::from_secs(2);
+    const LEAST: Duration = Duration::from_secs(2);
+    const MOST: Duration = Duration::from_secs(60);
 
     fn line(&mut self, done: u64, total: u64, elapsed: Duration) -> Option<String> {
-        let since = elapsed.saturating_sub(self.last.unwrap_or_default());
-        if done == 0 || (done < total && since < Self::INTERVAL) {
+        let since = self.last.map(|last| elapsed.saturating_sub(last));
+        let interval = (elapsed / 10).clamp(Self::LEAST, Self::MOST);
+        if done == 0 || (done < total && since.is_some_and(|since| since < interval)) {
             return None;
         }
         self.last = Some(elapsed);
@@ -126,16 +130,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_come_every_other_second_and_at_the_end() {
+    fn lines_come_now_and_then_and_at_the_end() {
         let mut pace = Pace::default();
         let mut line = |done, ms| pace.line(done, 40, Duration::from_millis(ms));
         assert_eq!(line(0, 0), None);
-        assert_eq!(line(10, 1000), None);
         assert_eq!(
-            line(20, 2000).as_deref(),
-            Some("20/40 frames  10.0/s  2.0 s left")
+            line(10, 1000).as_deref(),
+            Some("10/40 frames  10.0/s  3.0 s left")
         );
-        assert_eq!(line(39, 3900), None);
+        assert_eq!(line(20, 2000), None);
+        assert_eq!(line(29, 2900), None);
         assert_eq!(
             line(40, 4000).as_deref(),
             Some("40/40 frames  10.0/s  0.0 s left")

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use synthcap::{
     Batch, Capability, Client, Environment, ObjectName, ObjectState, PartialTransform, Rotator,
-    ServerInfo, Transform, Vec3,
+    Transform, Vec3,
 };
 
 use crate::draw::Draw;
@@ -66,11 +66,15 @@ struct Jitter {
 }
 
 impl Randomizer {
-    /// What can vary on this server with these objects.
-    pub(crate) fn new(seed: u64, info: &ServerInfo, objects: &[ObjectState]) -> Self {
+    /// What can vary on a server with these abilities and objects.
+    pub(crate) fn new(
+        seed: u64,
+        can: impl Fn(Capability) -> bool,
+        objects: &[ObjectState],
+    ) -> Self {
         let things: Vec<_> = objects.iter().filter(|object| object.dynamic).collect();
         let pick = |capability, purpose, count| {
-            let count = if info.can(capability) { count } else { 0 };
+            let count = if can(capability) { count } else { 0 };
             // The same objects in all frames, whose other properties stay theirs.
             Draw::new(seed, 0, purpose).choose(count, things.len())
         };
@@ -78,7 +82,7 @@ impl Randomizer {
         let moved = pick(Capability::Objects, "moved", MOVED).into_iter();
         Self {
             seed,
-            light: info.can(Capability::TimeOfDay),
+            light: can(Capability::TimeOfDay),
             recolored: recolored.map(|i| things[i].label.object.clone()).collect(),
             moved: moved
                 .map(|i| (things[i].label.object.clone(), things[i].transform))
@@ -236,36 +240,9 @@ mod tests {
         }
     }
 
-    fn server(capabilities: &[Capability]) -> ServerInfo {
-        ServerInfo {
-            engine_name: "test".into(),
-            engine_version: "1".into(),
-            protocol_version: 1,
-            capabilities: capabilities.to_vec(),
-            modalities: synthcap::ModalitySet::ALL,
-            limits: synthcap::ServerLimits {
-                max_width: 1,
-                max_height: 1,
-                max_message_bytes: 1,
-                max_in_flight: 1,
-                max_batch_items: 1,
-                max_set_images: 1,
-            },
-            tick_rate_hz: 0.0,
-            paused: true,
-            tick: synthcap::Tick::new(0),
-            sim_time: std::time::Duration::ZERO,
-            scene_name: String::new(),
-            seed: 0,
-            cameras: Vec::new(),
-            weathers: Vec::new(),
-            instance_id: String::new(),
-        }
-    }
-
     fn all(seed: u64) -> Randomizer {
         let objects: Vec<_> = (0..30).map(|i| thing(i, i % 3 != 0)).collect();
-        Randomizer::new(seed, &server(&Capability::ALL), &objects)
+        Randomizer::new(seed, |_| true, &objects)
     }
 
     #[test]
@@ -328,7 +305,7 @@ mod tests {
     #[test]
     fn what_the_server_lacks_stays_and_is_named() {
         let objects = [thing(0, true)];
-        let randomizer = Randomizer::new(1, &server(&[Capability::Materials]), &objects);
+        let randomizer = Randomizer::new(1, |can| can == Capability::Materials, &objects);
         assert_eq!(randomizer.lacking(), ["light", "object poses"]);
         let record = randomizer.draw(0).record();
         let keys: Vec<_> = record.keys().map(String::as_str).collect();

@@ -87,7 +87,7 @@ impl Scene {
         Ok(Self {
             randomizer: settings
                 .randomize
-                .then(|| Randomizer::new(seed, &info, &objects)),
+                .then(|| Randomizer::new(seed, |can| info.can(can), &objects)),
             max_instance_id: objects.iter().map(|o| o.label.instance_id).max(),
             info,
             seed,

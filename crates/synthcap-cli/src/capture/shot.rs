@@ -66,6 +66,9 @@ impl<'a> Photographer<'a> {
             drawn.add_to(&mut batch, self.client);
         }
         if self.steps {
+            if let Some(before) = self.scene.path.before(index, pose) {
+                batch.add(self.camera.set_transform(before));
+            }
             batch.add(self.client.step(1));
         }
         batch.add(self.camera.set_transform(pose));

@@ -6,7 +6,7 @@ mod stage;
 
 use std::f64::consts::TAU;
 
-use synthcap::{Transform, Vec3};
+use synthcap::{Rotator, Transform, Vec3};
 
 pub(crate) use self::{file::read as read_poses, stage::Stage};
 use crate::draw::Draw;
@@ -47,6 +47,34 @@ impl CameraPath {
     }
 }
 
+impl CameraPath {
+    /// Where the camera is to be at the tick before a frame, when that is not
+    /// where the frame before has left it. Optical flow shows the motion between
+    /// the two, which must be one that a camera could make.
+    pub(crate) fn before(&self, frame: u64, pose: Transform) -> Option<Transform> {
+        match self {
+            // As if the circle had begun a frame earlier.
+            Self::Orbit { stage, frames } if frame == 0 => {
+                Some(orbit(stage, frames.saturating_sub(1), *frames))
+            }
+            Self::Random { seed, .. } => Some(drifting(*seed, frame, pose)),
+            Self::Poses(_) if frame == 0 => Some(pose),
+            _ => None,
+        }
+    }
+}
+
+/// A little before the pose, for a camera that passes through it.
+fn drifting(seed: u64, frame: u64, pose: Transform) -> Transform {
+    let mut draw = Draw::new(seed, frame, "drift");
+    let (l, r) = (pose.location, pose.rotation);
+    let mut near = |value: f32, most: f64| value + draw.around_zero(most) as f32;
+    Transform::new(
+        Vec3::new(near(l.x, 1.5), near(l.y, 1.5), near(l.z, 1.5)),
+        Rotator::new(near(r.pitch, 0.8), near(r.yaw, 0.8), near(r.roll, 0.8)),
+    )
+}
+
 /// A circle that rises and sinks a little, from where the stage is seen at first.
 fn orbit(stage: &Stage, frame: u64, frames: u64) -> Transform {
     const SWING_DEG: f64 = 5.0;
@@ -84,8 +112,6 @@ fn random(stage: &Stage, seed: u64, frame: u64) -> Transform {
 
 #[cfg(test)]
 mod tests {
-    use synthcap::Rotator;
-
     use super::*;
 
     fn stage() -> Stage {
@@ -166,6 +192,35 @@ mod tests {
             quadrants[usize::from(x > 0.0) * 2 + usize::from(y > 0.0)] += 1;
         }
         assert!(quadrants.iter().all(|count| *count > 60), "{quadrants:?}");
+    }
+
+    #[test]
+    fn the_camera_never_jumps_between_a_frame_and_the_tick_before() {
+        let poses = vec![Transform::new(Vec3::ONE, Rotator::ZERO); 40];
+        let paths = [
+            CameraPath::Orbit {
+                stage: stage(),
+                frames: 40,
+            },
+            CameraPath::Random {
+                stage: stage(),
+                seed: 3,
+            },
+            CameraPath::Poses(poses),
+        ];
+        for path in paths {
+            for frame in 0..40 {
+                let pose = path.pose(frame).expect("in range");
+                let before = path
+                    .before(frame, pose)
+                    .or_else(|| path.pose(frame - 1))
+                    .expect("some place");
+                let (a, b) = (pose.location, before.location);
+                let moved = (a.x - b.x).hypot(a.y - b.y).hypot(a.z - b.z);
+                // A fortieth of the circle is 31 cm long.
+                assert!(moved < 35.0, "{path:?} {frame}: {moved}");
+            }
+        }
     }
 
     #[test]

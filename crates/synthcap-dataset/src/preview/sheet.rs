@@ -176,7 +176,7 @@ fn depth_legend(canvas: &mut Canvas, place: Rect, scales: &Scales) {
     canvas.paint(bar, |x, _| color::viridis(1.0 - x as f32 / span));
     let y = bar.y + bar.height + 4;
     let middle = metres((scales.near_m * scales.far_m).sqrt());
-    let far = metres(scales.far_m);
+    let far = format!("{}+", metres(scales.far_m));
     canvas.text(bar.x, y, &metres(scales.near_m), Font::TEXT, BRIGHT);
     let centered = bar.x + (bar.width - Font::TEXT.width(&middle)) / 2;
     canvas.text(centered, y, &middle, Font::TEXT, MUTED);

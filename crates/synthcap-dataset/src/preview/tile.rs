@@ -19,7 +19,7 @@ pub(super) struct Scales {
 }
 
 impl Scales {
-    /// Scales that fit these views; single outliers are left aside.
+    /// Scales that fit most of these views' pixels.
     pub(super) fn of<'a>(views: impl Iterator<Item = &'a ThumbView> + Clone) -> Self {
         let depths = views.clone().flat_map(|view| view.depth_m.iter().flatten());
         let mut depths: Vec<f32> = depths
@@ -29,7 +29,8 @@ impl Scales {
         let flows = views.flat_map(|view| view.flow.iter().flatten().flatten());
         let mut flows: Vec<f32> = flows.map(|[u, v]| u.hypot(*v)).collect();
         let near_m = quantile(&mut depths, 0.002).unwrap_or(1.0);
-        let far_m = quantile(&mut depths, 0.99).unwrap_or(10.0);
+        // The far ground of a scene, if there is any, would take most colours.
+        let far_m = quantile(&mut depths, 0.92).unwrap_or(10.0);
         Self {
             near_m,
             // A flat wall still needs two ends.
@@ -119,16 +120,16 @@ fn luminance([r, g, b]: Color) -> f32 {
     (0.21 * f32::from(r) + 0.72 * f32::from(g) + 0.07 * f32::from(b)) / 255.0
 }
 
-/// Boxes and class names of the larger objects. What fills the picture, such as
-/// a floor, has no box worth seeing.
+/// Boxes and class names of the larger objects. What spans the picture, such as a
+/// floor, has no box worth seeing.
 fn boxes(canvas: &mut Canvas, picture: Rect, objects: &[ThumbObject]) {
     const MOST: usize = 9;
     const MIN_SIDE: i32 = 14;
-    let area = |r: Rect| i64::from(r.width) * i64::from(r.height);
+    let spans = |r: Rect| r.width * 10 > picture.width * 8 || r.height * 10 > picture.height * 8;
     let mut large: Vec<_> = objects
         .iter()
         .filter(|o| o.visible.width.min(o.visible.height) >= MIN_SIDE)
-        .filter(|o| area(o.visible) * 2 < area(picture))
+        .filter(|o| !spans(o.visible))
         .collect();
     large.sort_by_key(|o| (std::cmp::Reverse(o.visible_pixels), o.instance_id));
     large.truncate(MOST);
