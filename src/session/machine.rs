@@ -155,6 +155,7 @@ impl<W> Machine<W> {
         match prepared {
             Prepared::Send(request) => {
                 entry.sent = true;
+                entry.ever_sent = true;
                 out.push(Action::Send(request));
             }
             Prepared::AskFirst(questions) => {
@@ -274,7 +275,14 @@ impl<W> Machine<W> {
         now: Instant,
         out: &mut Vec<Action<W>>,
     ) {
-        let stamp = self.stamp(part.meta, now);
+        let plain = matches!(self.link, Link::Open { plain: true });
+        let meta = part.meta.filter(|_| !plain);
+        if meta.is_none() && !plain && part.body.is_ok() {
+            // Without it, frames and moves could not be put in order.
+            let error = WireError::new("it does not say its place in the server's order");
+            return self.bad_reply(owner, &error, out);
+        }
+        let stamp = self.stamp(meta, now);
         let response = match part.body {
             Ok(response) => response,
             Err(failure) => {
@@ -442,7 +450,7 @@ impl<W> Machine<W> {
             for item in entry.job.item_ids(id) {
                 self.items.remove(&item);
             }
-            let (kind, message) = if entry.sent {
+            let (kind, message) = if entry.ever_sent {
                 (ErrorKind::DeadlineExceeded, "no reply before the deadline")
             } else {
                 (ErrorKind::NotSent, self.why_not_sent())
@@ -491,7 +499,8 @@ impl<W> Machine<W> {
         }
         self.link = Link::Closed;
         for id in self.pending.ids_where(|_| true) {
-            let sent = self.pending.get_mut(id).is_some_and(|entry| entry.sent);
+            let sent = self.pending.get_mut(id);
+            let sent = sent.is_some_and(|entry| entry.ever_sent);
             let (kind, message) = if sent {
                 let message = "closed before the reply came; it may have taken effect or not";
                 (ErrorKind::OutcomeUnknown, message)
