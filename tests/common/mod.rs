@@ -1,6 +1,10 @@
 //! A tiny engine with known answers, for tests of the path between client and
 //! engine.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses its own part"
+)]
 
 use std::{collections::BTreeMap, time::Duration};
 
