@@ -3,7 +3,8 @@
 #![allow(
     dead_code,
     unreachable_pub,
-    reason = "each test file uses its own part"
+    clippy::unwrap_used,
+    reason = "each test file uses its own part, and may panic"
 )]
 
 use std::{collections::BTreeMap, time::Duration};
