@@ -7,10 +7,10 @@ use super::{
     request::{Done, Needs, Read, Request, Stamped},
 };
 use crate::{
-    CameraName, Capability, CaptureSet, Command, Error, ErrorKind, Frame, FrameStream, Intrinsics,
-    Lens, Modality, ModalitySet, PartialTransform, Rotator, SceneState, Transform, Vec3, View,
+    CameraName, Capability, CaptureSet, Command, Frame, FrameStream, Intrinsics, Lens, Modality,
+    ModalitySet, PartialTransform, Rotator, SceneState, Transform, Vec3, View,
     frame::{Depth, Flow, Normals, Rgb, Segmentation, Stamp, TypedPixels},
-    session::{Job, Peer},
+    session::Job,
     streams::Filter,
 };
 
@@ -128,18 +128,20 @@ impl Camera {
         )
     }
 
-    /// Moves the camera. Parts that are left out stay; on a plain UESynth server,
-    /// which would reset them, leaving location or rotation out is refused.
+    /// Moves the camera. Parts that are left out stay.
+    ///
+    /// A plain UESynth server would reset them, so there the client fills them
+    /// in: with what the moves it made before, or its last answer to
+    /// [`transform`](Self::transform), say of the server's one camera. When it
+    /// knows neither, it asks the server first and holds this and every later
+    /// request back until the answer is there, so that their order stays. This
+    /// is exact as long as this client alone moves the camera; after something
+    /// else has, ask for `transform` before moving in part. A move that a plain
+    /// server fails ends with [`ErrorKind::NoReply`](crate::ErrorKind), and then
+    /// moves in part that were made after it and before that was known may have
+    /// filled in what it should have set.
     pub fn set_transform(&self, transform: impl Into<PartialTransform>) -> Request<Done> {
         let transform = transform.into();
-        let partial = transform.location.is_none() || transform.rotation.is_none();
-        let plain = matches!(&*self.inner.session.peer.borrow(), Peer::Plain);
-        if partial && plain {
-            let message = "a plain UESynth server resets what a partial move leaves out; \
-                           set location and rotation together";
-            let error = Error::new(ErrorKind::InvalidInput, message);
-            return Request::refused(&self.inner, error, answers::done);
-        }
         let command = Command::SetCameraTransform {
             camera: self.view.camera.clone(),
             transform,

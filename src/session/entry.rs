@@ -72,7 +72,10 @@ impl Job {
 pub(crate) struct Entry<W> {
     pub(crate) job: Job,
     pub(crate) waiter: W,
+    /// Whether it was sent over the present connection.
     pub(crate) sent: bool,
+    /// Whether it was sent over any connection, and so may have taken effect.
+    pub(crate) ever_sent: bool,
     /// One per command.
     replies: Vec<(Assembly, Option<Stamp>)>,
     /// When the last of it came.
@@ -95,6 +98,7 @@ impl<W> Entry<W> {
             job,
             waiter,
             sent: false,
+            ever_sent: false,
             ended: None,
         }
     }

@@ -13,6 +13,7 @@ use std::{
 use super::{
     Outcome, ReconnectPolicy, ResendPolicy,
     entry::{Entry, Job},
+    plain::{PlainServer, Prepared, To},
     pushes::{PushedSet, Pushes},
 };
 use crate::{
@@ -77,10 +78,11 @@ pub(crate) struct Machine<W> {
     pushes: Pushes,
     /// Items of batches that are pending: which batch, and which place in it.
     items: HashMap<RequestId, (RequestId, usize)>,
-    /// Requests not yet sent, oldest first; only while the link is not open.
+    /// Requests not yet sent, oldest first; only while the link is not open or a
+    /// plain server is being asked where its camera is.
     unsent: VecDeque<RequestId>,
-    /// Requests sent to a plain server, in the order in which it serves them.
-    plain_queue: VecDeque<RequestId>,
+    /// Only of use while the link is open to a plain server.
+    plain: PlainServer,
     /// How many connection attempts have failed since the last good message.
     failures: u32,
     /// Which run of the server this is, counted from 1.
@@ -100,7 +102,7 @@ impl<W> Machine<W> {
             pushes: Pushes::default(),
             items: HashMap::new(),
             unsent: VecDeque::new(),
-            plain_queue: VecDeque::new(),
+            plain: PlainServer::new(),
             failures: 0,
             run: 0,
             instance: None,
@@ -136,25 +138,45 @@ impl<W> Machine<W> {
             self.pushes.open(id, subscription.clone());
         }
         self.pending.insert(id, deadline, Entry::new(job, waiter));
-        match self.link {
-            Link::Open { .. } => self.send(id, out),
-            Link::Connecting | Link::Waiting { .. } => self.unsent.push_back(id),
-            Link::Closed => {
-                let error = Error::new(ErrorKind::Closed, "the client was closed");
-                self.fail(id, &error, out);
-            }
+        if matches!(self.link, Link::Closed) {
+            let error = Error::new(ErrorKind::Closed, "the client was closed");
+            self.fail(id, &error, out);
+            return;
+        }
+        self.unsent.push_back(id);
+        self.flush(out);
+    }
+
+    /// Sends what may be sent now, in the order in which it was asked.
+    fn flush(&mut self, out: &mut Vec<Action<W>>) {
+        while let Link::Open { plain } = self.link
+            && !(plain && self.plain.holds_back())
+            && let Some(id) = self.unsent.pop_front()
+        {
+            self.send(id, plain, out);
         }
     }
 
-    fn send(&mut self, id: RequestId, out: &mut Vec<Action<W>>) {
+    fn send(&mut self, id: RequestId, plain: bool, out: &mut Vec<Action<W>>) {
         let Some(entry) = self.pending.get_mut(id) else {
             return;
         };
-        entry.sent = true;
-        if matches!(self.link, Link::Open { plain: true }) {
-            self.plain_queue.push_back(id);
+        let prepared = if plain {
+            self.plain.prepare(id, &entry.job)
+        } else {
+            Prepared::Send(entry.job.to_wire(id))
+        };
+        match prepared {
+            Prepared::Send(request) => {
+                entry.sent = true;
+                entry.ever_sent = true;
+                out.push(Action::Send(request));
+            }
+            Prepared::AskFirst(questions) => {
+                self.unsent.push_front(id);
+                out.extend(questions.map(Action::Send));
+            }
         }
-        out.push(Action::Send(entry.job.to_wire(id)));
     }
 
     /// Nobody wants the reply to a request any more.
@@ -205,9 +227,7 @@ impl<W> Machine<W> {
         for id in self.pushes.ids() {
             self.restore(id, out);
         }
-        for id in std::mem::take(&mut self.unsent) {
-            self.send(id, out);
-        }
+        self.flush(out);
     }
 
     /// Subscribes again to what was subscribed on the connection before.
@@ -229,10 +249,29 @@ impl<W> Machine<W> {
         out: &mut Vec<Action<W>>,
     ) {
         self.failures = 0;
-        // Our IDs are decimal numbers; anything else was never ours.
-        let Some(id) = message.request_id.parse().ok().map(RequestId::new) else {
+        let Some(to) = To::parse(&message.request_id) else {
             return;
         };
+        let plain = matches!(self.link, Link::Open { plain: true });
+        if plain {
+            self.pass_over_silent(to, out);
+        }
+        match to {
+            To::Request(id) => self.reply(id, message, now, out),
+            To::PoseQuery if plain => self.pose_came(message, out),
+            To::PoseFence if plain => self.pose_did_not_come(None, out),
+            To::PoseQuery | To::PoseFence => {}
+        }
+    }
+
+    /// A message that belongs to a request.
+    fn reply(
+        &mut self,
+        id: RequestId,
+        message: FrameResponse,
+        now: Instant,
+        out: &mut Vec<Action<W>>,
+    ) {
         let (owner, item) = match self.items.get(&id) {
             Some(&(batch, index)) => (batch, Some(index)),
             None => (id, None),
@@ -247,9 +286,6 @@ impl<W> Machine<W> {
         if self.pending.get_mut(owner).is_none_or(|entry| !entry.sent) {
             return;
         }
-        if matches!(self.link, Link::Open { plain: true }) {
-            self.pass_over_silent(owner, out);
-        }
         match reply::decode(message) {
             Ok(part) => self.part(owner, item, part, now, out),
             Err(error) => self.bad_reply(owner, &error, out),
@@ -258,15 +294,39 @@ impl<W> Machine<W> {
 
     /// A plain server serves in order and is silent about failure. So when it
     /// answers a request, those before it that it has not answered have failed.
-    fn pass_over_silent(&mut self, answered: RequestId, out: &mut Vec<Action<W>>) {
-        while let Some(id) = self.plain_queue.pop_front() {
-            if id == answered {
-                return;
-            }
+    fn pass_over_silent(&mut self, to: To, out: &mut Vec<Action<W>>) {
+        for id in self.plain.answered(to) {
             let message = "the server passed the request over in silence, \
                            which is how a plain UESynth server reports failure";
             self.fail(id, &Error::new(ErrorKind::NoReply, message), out);
         }
+    }
+
+    /// A plain server was asked where its camera is, before a move that leaves
+    /// something out.
+    fn pose_came(&mut self, message: FrameResponse, out: &mut Vec<Action<W>>) {
+        match reply::camera_transform(message) {
+            Ok(pose) => {
+                self.plain.read(To::PoseQuery, pose);
+                self.flush(out);
+            }
+            Err(error) => self.pose_did_not_come(Some(&error), out),
+        }
+    }
+
+    /// Fails the move that needs it, and goes on with the rest.
+    fn pose_did_not_come(&mut self, why: Option<&WireError>, out: &mut Vec<Action<W>>) {
+        let Some(id) = self.plain.give_up_asking() else {
+            return;
+        };
+        let unsaid = "a plain UESynth server resets what a move leaves out, \
+                      and it does not say where its camera is";
+        let error = match why {
+            Some(why) => Error::new(ErrorKind::BadReply, format!("{unsaid}: {why}")),
+            None => Error::new(ErrorKind::NoReply, unsaid),
+        };
+        self.fail(id, &error, out);
+        self.flush(out);
     }
 
     fn part(
@@ -277,7 +337,14 @@ impl<W> Machine<W> {
         now: Instant,
         out: &mut Vec<Action<W>>,
     ) {
-        let stamp = self.stamp(part.meta, now);
+        let plain = matches!(self.link, Link::Open { plain: true });
+        let meta = part.meta.filter(|_| !plain);
+        if meta.is_none() && !plain && part.body.is_ok() {
+            // Without it, frames and moves could not be put in order.
+            let error = WireError::new("it does not say its place in the server's order");
+            return self.bad_reply(owner, &error, out);
+        }
+        let stamp = self.stamp(meta, now);
         let response = match part.body {
             Ok(response) => response,
             Err(failure) => {
@@ -349,6 +416,11 @@ impl<W> Machine<W> {
     fn complete(&mut self, id: RequestId, out: &mut Vec<Action<W>>) {
         let Some(entry) = self.take(id) else { return };
         let (job, waiter, replies) = entry.finish();
+        if let Some(([(Answer::CameraTransform(pose), _)], _)) =
+            replies.as_ref().map(|(a, s)| (a.as_slice(), s))
+        {
+            self.plain.read(To::Request(id), *pose);
+        }
         let result = replies.map(|(answers, stamp)| Outcome {
             answers: answers
                 .into_iter()
@@ -444,7 +516,9 @@ impl<W> Machine<W> {
         if matches!(self.link, Link::Closed) {
             return;
         }
-        self.plain_queue.clear();
+        self.plain.forget();
+        // What is sent again goes before what was never sent.
+        let held_back = std::mem::take(&mut self.unsent);
         self.pushes.interrupted();
         if !matches!(self.reconnect, ReconnectPolicy::Never) {
             for id in self.pushes.ids() {
@@ -460,6 +534,7 @@ impl<W> Machine<W> {
         for id in self.pending.ids_where(|entry| entry.sent) {
             self.resend_or_fail(id, &error, out);
         }
+        self.unsent.extend(held_back);
         match self.reconnect {
             ReconnectPolicy::Never => self.close(error, out),
             ReconnectPolicy::Backoff(backoff) => {
@@ -497,11 +572,10 @@ impl<W> Machine<W> {
                 self.items.remove(&item);
             }
             self.pushes.close(id);
-            let (kind, message) = if entry.sent {
+            let (kind, message) = if entry.ever_sent {
                 (ErrorKind::DeadlineExceeded, "no reply before the deadline")
             } else {
-                let message = "not sent: no connection to the server before the deadline";
-                (ErrorKind::NotSent, message)
+                (ErrorKind::NotSent, self.why_not_sent())
             };
             out.push(Action::Complete {
                 id,
@@ -519,16 +593,25 @@ impl<W> Machine<W> {
         }
     }
 
+    fn why_not_sent(&self) -> &'static str {
+        match self.link {
+            Link::Open { .. } => {
+                "not sent: the server did not say before the deadline where its camera is"
+            }
+            _ => "not sent: no connection to the server before the deadline",
+        }
+    }
+
     /// Requests that ended otherwise stay in the queues until their turn; this
     /// keeps the queues from outgrowing the table.
     fn prune_queues(&mut self) {
         let pending = &mut self.pending;
         let limit = 2 * pending.len() + 16;
-        for queue in [&mut self.unsent, &mut self.plain_queue] {
-            if queue.len() > limit {
-                queue.retain(|id| pending.get_mut(*id).is_some());
-            }
+        if self.unsent.len() > limit {
+            self.unsent.retain(|id| pending.get_mut(*id).is_some());
         }
+        let is_pending = |id| pending.get_mut(id).is_some();
+        self.plain.prune(limit, is_pending);
     }
 
     /// Ends everything. The one place where a session stops.
@@ -538,7 +621,8 @@ impl<W> Machine<W> {
         }
         self.link = Link::Closed;
         for id in self.pending.ids_where(|_| true) {
-            let sent = self.pending.get_mut(id).is_some_and(|entry| entry.sent);
+            let sent = self.pending.get_mut(id);
+            let sent = sent.is_some_and(|entry| entry.ever_sent);
             let (kind, message) = if sent {
                 let message = "closed before the reply came; it may have taken effect or not";
                 (ErrorKind::OutcomeUnknown, message)

@@ -9,6 +9,9 @@ mod driver;
 mod entry;
 mod limiter;
 mod machine;
+#[cfg(test)]
+mod machine_tests;
+mod plain;
 mod pushes;
 mod transport;
 

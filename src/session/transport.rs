@@ -58,6 +58,9 @@ pub(crate) struct Connector {
 /// codec alone does not: many clients do so without wanting it.
 pub(crate) const COMPRESS_HEADER: &str = "synthcap-compress";
 
+/// What to do about a peer that is no simulator.
+const CHECK_ADDRESS: &str = "is that the address and port of a simulator?";
+
 impl Connector {
     fn stub(&self, channel: Channel) -> Stub<Channel> {
         let stub = Stub::new(channel)
@@ -89,7 +92,8 @@ impl Connector {
         tokio::time::timeout(limit, attempt)
             .await
             .unwrap_or_else(|_| {
-                let message = format!("{} did not answer within {limit:?}", self.url);
+                let url = &self.url;
+                let message = format!("{url} did not answer within {limit:?}; {CHECK_ADDRESS}");
                 Err(Error::new(ErrorKind::Unreachable, message))
             })
     }
@@ -110,10 +114,28 @@ impl Connector {
                 // that speaks the protocol answers the oldest query.
                 match stub.list_objects(()).await {
                     Ok(_) => Ok(Peer::Plain),
-                    Err(status) => Err(self.not_a_simulator(&status)),
+                    Err(status) if status.code() == Code::Unimplemented => {
+                        Err(self.not_a_simulator(&status))
+                    }
+                    Err(status) => Err(self.unanswered(&status)),
                 }
             }
-            Err(status) => Err(self.failed(&status)),
+            Err(status) => Err(self.unanswered(&status)),
+        }
+    }
+
+    /// The error when the first call over a new connection failed.
+    fn unanswered(&self, status: &Status) -> Error {
+        match status.code() {
+            Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded => {
+                let message = format!(
+                    "{} took the connection, but did not answer{}; {CHECK_ADDRESS}",
+                    self.url,
+                    status_text(status)
+                );
+                Error::new(ErrorKind::Unreachable, message)
+            }
+            _ => self.failed(status),
         }
     }
 
@@ -141,10 +163,14 @@ impl Connector {
     }
 
     fn not_a_simulator(&self, status: &Status) -> Error {
+        let cause = match status.code() {
+            Code::Unimplemented => " (it has no such service)".to_owned(),
+            _ => status_text(status),
+        };
+        let url = &self.url;
         let message = format!(
-            "{} answers, but does not speak the UESynth protocol over gRPC{}",
-            self.url,
-            status_text(status)
+            "{url} answers, but does not speak the UESynth protocol over gRPC{cause}; \
+             {CHECK_ADDRESS}"
         );
         Error::new(ErrorKind::NotASimulator, message)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{WireError, basics, image};
 use crate::{
-    Answer, CapturedImage, ErrorCode, SceneState, Tick,
+    Answer, CapturedImage, ErrorCode, SceneState, Tick, Transform,
     proto::{self, frame_response::Response},
 };
 
@@ -71,6 +71,16 @@ pub(crate) fn decode(message: proto::FrameResponse) -> Result<Part, WireError> {
         count: wire_meta.part_count.max(1) as usize,
         body,
     })
+}
+
+/// The camera transform in a reply to a query that nobody but the session made.
+pub(crate) fn camera_transform(message: proto::FrameResponse) -> Result<Transform, WireError> {
+    match decode(message)?.body.map(|response| piece(response, None)) {
+        Ok(Ok(Piece::Answer(Answer::CameraTransform(transform)))) => Ok(transform),
+        Ok(Err(error)) => Err(error),
+        Ok(Ok(_)) => Err(WireError::new("the reply is of another kind")),
+        Err(failure) => Err(WireError::new(failure.message)),
+    }
 }
 
 /// The failure in a reply that has no typed error: a plain UESynth server's.

@@ -63,6 +63,7 @@ mod noise;
 mod physics;
 mod render;
 mod scene;
+mod serve;
 mod simulator;
 mod sky;
 mod texture;
@@ -71,4 +72,5 @@ mod tree;
 mod world;
 
 pub use config::{SimConfig, SimError};
+pub use serve::serve;
 pub use simulator::Simulator;
