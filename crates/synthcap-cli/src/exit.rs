@@ -103,8 +103,12 @@ impl From<synthcap::Error> for Stop {
             ErrorKind::Unsupported(_) | ErrorKind::Rejected(_) => Failure::Refused,
             _ => Failure::Lost,
         };
-        let cause = error.source().map(|cause| format!(": {cause}"));
-        Self::new(failure, format!("{error}{}", cause.unwrap_or_default()))
+        // The message of the client tells the cause already.
+        let remedy = match failure {
+            Failure::Lost => "; see whether the server still runs, then try again",
+            _ => "",
+        };
+        Self::new(failure, format!("{error}{remedy}"))
     }
 }
 

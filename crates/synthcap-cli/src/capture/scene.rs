@@ -1,7 +1,10 @@
 //! The scene before the first frame: whether the server can do what is asked, and
 //! what the plan of the data set says of it.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use synthcap::{CameraState, Capability, Client, ObjectState, SceneQuery, ServerInfo};
 use synthcap_dataset::{Plan, PlannedCamera, Source};
@@ -138,8 +141,10 @@ impl Scene {
     /// Lets time run again if it ran before. What is captured is safe by now, so a
     /// failure is passed over.
     pub(crate) async fn restore(&self, client: &Client) {
+        // A server that has gone is not waited for.
+        const PATIENCE: Duration = Duration::from_secs(2);
         if self.was_running {
-            let _ = client.resume().await;
+            let _ = client.resume().timeout(PATIENCE).await;
         }
     }
 }

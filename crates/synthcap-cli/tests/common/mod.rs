@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead, BufReader, Read},
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -83,6 +83,11 @@ pub(crate) fn manifest(set: &Path) -> Value {
     serde_json::from_slice(&text).expect("JSON")
 }
 
+/// Reads no further than it has to: what follows is left for others.
+fn unread(from: impl Read) -> impl BufRead {
+    BufReader::with_capacity(1, from)
+}
+
 /// A program that runs while the test does something else. It is killed when the
 /// test fails.
 pub(crate) struct Running {
@@ -103,17 +108,16 @@ impl Running {
 
     /// The next line on stdout.
     pub(crate) fn next_line(&mut self) -> String {
-        // Byte by byte: what follows the line is left for others.
         let stdout = self.child.stdout.as_mut().expect("piped");
-        let bytes = stdout.bytes().map(|byte| byte.expect("readable"));
-        let line: Vec<u8> = bytes.take_while(|byte| *byte != b'\n').collect();
-        String::from_utf8(line).expect("text")
+        let mut line = String::new();
+        unread(stdout).read_line(&mut line).expect("readable");
+        line.trim_end().to_owned()
     }
 
     /// Reads stderr until a line has this in it.
     pub(crate) fn wait_for(&mut self, what: &str) {
         let stderr = self.child.stderr.as_mut().expect("piped");
-        let mut lines = BufReader::with_capacity(1, stderr).lines();
+        let mut lines = unread(stderr).lines();
         assert!(
             lines.any(|line| line.expect("text").contains(what)),
             "never said {what:?}"

@@ -79,7 +79,8 @@ impl Staging {
         if !partial.exists() {
             replaceable(&root, existing)?;
         }
-        fs::create_dir_all(&partial).map_err(|e| Error::io("make the folder", &partial, e))?;
+        fs::create_dir_all(&partial)
+            .map_err(|e| Error::io("make or write the folder", &root, e))?;
         let lock = lock(&root, &partial)?;
         // From here on nobody else changes the folder.
         commit::resume(&root, &partial)?;

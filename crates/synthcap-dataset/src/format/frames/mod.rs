@@ -1,20 +1,5 @@
 //! The plain layout: a folder per modality, a file per image, one line of JSON
 //! per sample.
-//!
-//! ```text
-//! rgb/000000.png           8-bit RGB, sRGB; alpha is left out
-//! depth/000000.npy         (height, width) f32, metres along the optical axis, inf: nothing there
-//! segmentation/000000.png  16-bit gray, instance IDs, 0: no object
-//! normals/000000.npy       (height, width, 3) f32, unit vectors in the wire's world axes, 0: nothing there
-//! flow/000000.npy          (height, width, 3) f32: u right, v down in pixels, and 1 where they are valid, else 0
-//! frames.jsonl             one line per sample: time, cameras, objects, files with SHA-256
-//! manifest.json            what the set is
-//! preview.png              a contact sheet
-//! ```
-//!
-//! Segmentation is `.npy` with u32 in place of PNG when the plan does not say that
-//! all IDs fit 16 bits. With several cameras, each has a folder of its own that
-//! holds the folders of the modalities: `left/rgb/000000.png`.
 
 mod encoder;
 mod layout;
@@ -32,7 +17,23 @@ const NAME: &str = "frames";
 const VERSION: u32 = 1;
 const INDEX: &str = "frames.jsonl";
 
-/// The plain layout; see the crate's documentation of formats.
+/// The plain layout: a folder per modality, a file per image, one line of JSON per
+/// sample.
+///
+/// ```text
+/// rgb/000000.png           8-bit RGB, sRGB; alpha is left out
+/// depth/000000.npy         (height, width) f32, metres along the optical axis, inf: nothing there
+/// segmentation/000000.png  16-bit gray, instance IDs, 0: no object
+/// normals/000000.npy       (height, width, 3) f32, unit vectors in the wire's world axes, 0: nothing there
+/// flow/000000.npy          (height, width, 3) f32: u right, v down in pixels, and 1 where they are valid, else 0
+/// frames.jsonl             one line per sample: time, cameras, objects, files with SHA-256
+/// manifest.json            what the set is
+/// preview.png              a contact sheet
+/// ```
+///
+/// Segmentation is `.npy` with u32 in place of PNG when the plan does not say that
+/// all IDs fit 16 bits. With several cameras, each has a folder of its own that
+/// holds the folders of the modalities: `left/rgb/000000.png`.
 #[derive(Debug, Default)]
 pub struct Frames {
     open: Option<Open>,
