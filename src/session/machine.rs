@@ -32,13 +32,24 @@ pub(crate) struct Submission<W> {
     pub(crate) id: RequestId,
     pub(crate) job: Job,
     pub(crate) deadline: Instant,
+    pub(crate) via: Via,
     pub(crate) waiter: W,
+}
+
+/// How a request travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Via {
+    Stream,
+    /// As a call of its own, which ends at this time.
+    Unary(Instant),
 }
 
 /// What a session wants done.
 #[derive(Debug)]
 pub(crate) enum Action<W> {
     Send(ActionRequest),
+    /// Make a unary call, which ends at this time at the latest.
+    Call(RequestId, ActionRequest, Instant),
     Complete {
         id: RequestId,
         job: Job,
@@ -116,12 +127,14 @@ impl<W> Machine<W> {
             id,
             job,
             deadline,
+            via,
             waiter,
         } = submission;
         for (index, item) in job.item_ids(id).enumerate() {
             self.items.insert(item, (id, index));
         }
-        self.pending.insert(id, deadline, Entry::new(job, waiter));
+        self.pending
+            .insert(id, deadline, Entry::new(job, waiter, via));
         match self.link {
             Link::Open { .. } => self.send(id, out),
             Link::Connecting | Link::Waiting { .. } => self.unsent.push_back(id),
@@ -137,10 +150,26 @@ impl<W> Machine<W> {
             return;
         };
         entry.sent = true;
-        if matches!(self.link, Link::Open { plain: true }) {
-            self.plain_queue.push_back(id);
+        let plain = matches!(self.link, Link::Open { plain: true });
+        if plain {
+            self.plain_order += 1;
+            entry.plain_order = self.plain_order;
         }
-        out.push(Action::Send(entry.job.to_wire(id)));
+        let request = entry.job.to_wire(id);
+        match entry.via {
+            Via::Stream => {
+                if plain {
+                    self.plain_queue.push_back(id);
+                }
+                out.push(Action::Send(request));
+            }
+            Via::Unary(until) => out.push(Action::Call(id, request, until)),
+        }
+    }
+
+    /// A unary call ended without a reply.
+    pub(crate) fn call_failed(&mut self, id: RequestId, error: &Error, out: &mut Vec<Action<W>>) {
+        self.fail(id, error, out);
     }
 
     /// Nobody wants the reply to a request any more.
@@ -182,11 +211,22 @@ impl<W> Machine<W> {
             Some(&(batch, index)) => (batch, Some(index)),
             None => (id, None),
         };
-        if self.pending.get_mut(owner).is_none_or(|entry| !entry.sent) {
+        let Some(entry) = self.pending.get_mut(owner).filter(|entry| entry.sent) else {
             return;
-        }
+        };
         if matches!(self.link, Link::Open { plain: true }) {
-            self.pass_over_silent(owner, out);
+            match entry.via {
+                Via::Stream => self.pass_over_silent(owner, out),
+                // Of calls beside the stream a plain server keeps no order. What
+                // was sent before this reply may have run before it, what is sent
+                // from now on runs after it; of images and queries only the first
+                // sentence matters, and their order is that of sending.
+                Via::Unary(_) if entry.job.is_query() => {}
+                Via::Unary(_) => {
+                    self.plain_order += 1;
+                    entry.plain_order = self.plain_order;
+                }
+            }
         }
         match reply::decode(message) {
             Ok(part) => self.part(owner, item, part, now, out),
@@ -215,7 +255,7 @@ impl<W> Machine<W> {
         now: Instant,
         out: &mut Vec<Action<W>>,
     ) {
-        let stamp = self.stamp(part.meta, now);
+        let stamp = self.stamp(owner, part.meta, now);
         let response = match part.body {
             Ok(response) => response,
             Err(failure) => {
@@ -278,11 +318,11 @@ impl<W> Machine<W> {
         })
     }
 
-    fn stamp(&mut self, meta: Option<Meta>, now: Instant) -> Stamp {
+    fn stamp(&mut self, owner: RequestId, meta: Option<Meta>, now: Instant) -> Stamp {
         let order = meta.map_or_else(
             || {
-                self.plain_order += 1;
-                self.plain_order
+                let entry = self.pending.get_mut(owner);
+                entry.map_or(0, |entry| entry.plain_order)
             },
             |meta| meta.order,
         );

@@ -10,6 +10,7 @@ mod entry;
 mod limiter;
 mod machine;
 mod transport;
+mod unary;
 
 use std::sync::Arc;
 
@@ -17,10 +18,11 @@ pub use backoff::Backoff;
 pub(crate) use driver::{Order, Session, Waiter, spawn};
 pub(crate) use entry::Job;
 pub(crate) use limiter::{InFlight, Permit};
-pub(crate) use machine::Submission;
+pub(crate) use machine::{Submission, Via};
 #[cfg(feature = "server")]
 pub(crate) use transport::COMPRESS_HEADER;
 pub(crate) use transport::{Connection, Connector, Peer, Transport};
+pub(crate) use unary::has_method;
 
 use crate::{Answer, Frame, frame::Stamp};
 
