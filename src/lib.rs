@@ -1,6 +1,7 @@
 //! Synthetic-data capture from simulators over one gRPC stream.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod blocking;
 mod capability;
 mod client;
 mod command;
@@ -21,8 +22,9 @@ mod wire;
 
 pub use capability::{Capability, ServerInfo, ServerLimits};
 pub use client::{
-    Batch, BatchItem, BatchReplies, Camera, Client, ClientBuilder, Compression, Delivery, Done,
-    FrameSet, FrameSubscription, Keepalive, Latest, Object, Request, Stamped, Subscribe, Ticket,
+    Batch, BatchItem, BatchReplies, Camera, Client, ClientBuilder, ClientConfig, Compression,
+    Delivery, Done, FrameSet, FrameSubscription, Keepalive, KeepalivePolicy, Latest, LogLevel,
+    Object, Preset, Request, Stamped, Subscribe, Ticket,
 };
 pub use command::{
     Answer, CaptureSet, CapturedImage, Command, Environment, Lens, Light, SceneQuery, Subscription,

@@ -7,6 +7,8 @@
     reason = "each test file uses its own part, and may panic"
 )]
 
+pub mod plain;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use synthcap::{
