@@ -12,7 +12,7 @@ use super::{Shot, per_pixel};
 use crate::{camera::pixel_center, tree::Ray};
 
 /// Rays of each site.
-const RAYS: u32 = 2;
+const RAYS: u32 = 1;
 /// Sites whose rays interleave, in each direction.
 const PATTERN: u32 = 4;
 /// Things further away than this hide nothing, metres.
@@ -44,13 +44,13 @@ impl Occlusion {
     pub(super) fn new(shot: &Shot<'_>) -> Self {
         let columns = shot.eye.width.div_ceil(2);
         let rows = shot.eye.height.div_ceil(2);
-        let raw = per_pixel(columns, rows, EMPTY, || (), |(), x, y| site(shot, x, y));
+        let raw = per_pixel(columns, rows, EMPTY, |_| (), |(), x, y| site(shot, x, y));
         let rough = Self {
             columns,
             rows,
             sites: raw,
         };
-        let sites = per_pixel(columns, rows, EMPTY, || (), |(), x, y| rough.smoothed(x, y));
+        let sites = per_pixel(columns, rows, EMPTY, |_| (), |(), x, y| rough.smoothed(x, y));
         Self { sites, ..rough }
     }
 
