@@ -40,7 +40,11 @@ fn spread(x: i32, axis: usize) -> u32 {
 
 /// A random number for each cell of the integer grid, 0 to 1.
 pub(crate) fn cell(p: Vec3) -> f32 {
-    lattice(spread(floor(p.x), 0), spread(floor(p.y), 1), spread(floor(p.z), 2))
+    lattice(
+        spread(floor(p.x), 0),
+        spread(floor(p.y), 1),
+        spread(floor(p.z), 2),
+    )
 }
 
 /// Smooth noise with features of size 1, 0 to 1.

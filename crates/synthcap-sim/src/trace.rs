@@ -270,7 +270,12 @@ impl Tracer {
     /// Whether anything lies on a ray of a bundle. `likely` is the instance to
     /// look at first, and becomes the one found: neighbouring rays mostly agree.
     #[inline]
-    pub(crate) fn blocked_among(&self, ray: Ray, bundle: &Bundle, likely: &mut Option<u32>) -> bool {
+    pub(crate) fn blocked_among(
+        &self,
+        ray: Ray,
+        bundle: &Bundle,
+        likely: &mut Option<u32>,
+    ) -> bool {
         let Bundle::Few { list, len } = bundle else {
             return self.blocked(ray, likely);
         };
@@ -280,7 +285,9 @@ impl Tracer {
         };
         let before = likely.take();
         let mut others = list[..*len].iter().copied().filter(|&i| before != Some(i));
-        *likely = before.filter(|&i| blocks(i)).or_else(|| others.find(|&i| blocks(i)));
+        *likely = before
+            .filter(|&i| blocks(i))
+            .or_else(|| others.find(|&i| blocks(i)));
         likely.is_some()
     }
 

@@ -282,9 +282,16 @@ impl Slopes {
     #[inline(always)]
     fn new(ray: &Ray, half: Vec3A) -> Self {
         let inverse = inverse_direction(ray.direction).to_array();
-        let (low, high) = ((ray.origin + half).to_array(), (ray.origin - half).to_array());
+        let (low, high) = (
+            (ray.origin + half).to_array(),
+            (ray.origin - half).to_array(),
+        );
         let side = |axis: usize, forward: usize, backward: usize| {
-            axis + if inverse[axis] < 0.0 { backward } else { forward }
+            axis + if inverse[axis] < 0.0 {
+                backward
+            } else {
+                forward
+            }
         };
         Self {
             origin: [low[0], low[1], low[2], high[0], high[1], high[2]].map(Vec4::splat),
@@ -351,9 +358,9 @@ mod tests {
     #[test]
     fn a_walk_finds_the_boxes_that_a_search_of_all_finds() {
         for count in [0, 1, 3, 5, 200] {
-            let boxes: Vec<Aabb> = (0..count)
+            let boxes: Vec<Aabb> = (0..count as u32)
                 .map(|i| {
-                    let at = |k| random(i * 6 + k);
+                    let at = |k: u32| random(i * 6 + k);
                     let center = Vec3A::new(at(0), at(1), at(2));
                     let half = Vec3A::splat(0.02 + 0.1 * at(3).abs());
                     Aabb::new(center - half, center + half)
@@ -361,8 +368,8 @@ mod tests {
                 .collect();
             let tree = Tree::new(&boxes, 4);
             assert_eq!(tree.slots().iter().flatten().count(), boxes.len());
-            for k in 0..100 {
-                let at = |j| random(90_000 + k * 6 + j);
+            for k in 0..100_u32 {
+                let at = |j: u32| random(90_000 + k * 6 + j);
                 let axis = [Vec3A::X, -Vec3A::Y, Vec3A::Z][k as usize % 3];
                 let free = Vec3A::new(at(3), at(4), at(5));
                 let direction = if k % 4 == 0 { axis } else { free };

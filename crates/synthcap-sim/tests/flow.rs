@@ -5,9 +5,7 @@ mod common;
 use common::{Image, Pinhole, look, matrix, pixels, place, simulator, take};
 use glam::DVec3;
 use synthcap::{
-    ObjectName, PartialTransform, Rotator, Transform, Vec3,
-    frame::FlowDirection,
-    server::Engine,
+    ObjectName, PartialTransform, Rotator, Transform, Vec3, frame::FlowDirection, server::Engine,
 };
 
 /// What is known of a scene before and after.
@@ -24,7 +22,9 @@ fn expected(pair: &Pair, id: u32, now: DVec3) -> Option<[f64; 2]> {
     };
     let moved = find(&pair.before)? * find(&pair.now)?.inverse();
     let camera = Pinhole::new(&pair.before.view.pose, pair.before.lens());
-    camera.project(moved.transform_point3(now)).map(|(at, _)| at)
+    camera
+        .project(moved.transform_point3(now))
+        .map(|(at, _)| at)
 }
 
 /// Checks every pixel with valid flow, and returns how many there are.
@@ -34,7 +34,9 @@ fn check(pair: &Pair) -> usize {
     assert_eq!(flow.direction(), FlowDirection::Backward);
     let (mut valid, mut same) = (0, 0);
     for (x, y) in pixels() {
-        let Some([u, v]) = flow.at(x, y) else { continue };
+        let Some([u, v]) = flow.at(x, y) else {
+            continue;
+        };
         let id = ids.at(x, y).expect("inside");
         let point = pair.now.point(x, y).expect("flow only on surfaces");
         let at = [f64::from(x) + 0.5, f64::from(y) + 0.5];
@@ -47,7 +49,10 @@ fn check(pair: &Pair) -> usize {
     }
     // The pixel that a point was in may show a neighbour in its centre, but only
     // along outlines.
-    assert!(same as f64 > 0.96 * valid as f64, "{same} of {valid} show the same object");
+    assert!(
+        same as f64 > 0.96 * valid as f64,
+        "{same} of {valid} show the same object"
+    );
     valid
 }
 
@@ -72,16 +77,25 @@ fn flow_follows_a_moving_camera() {
                 pose.location.y - 9.0,
                 pose.location.z + 3.0,
             )),
-            rotation: Some(Rotator { yaw: pose.rotation.yaw + 2.0, ..pose.rotation }),
+            rotation: Some(Rotator {
+                yaw: pose.rotation.yaw + 2.0,
+                ..pose.rotation
+            }),
             scale: None,
         };
-        simulator.set_camera_transform(&"main".into(), &moved).expect("there");
+        simulator
+            .set_camera_transform(&"main".into(), &moved)
+            .expect("there");
         let now = take(&mut simulator, "main");
         let pair = Pair { before, now };
         let valid = check(&pair);
         assert!(valid > 12_000, "{scene}: {valid} valid pixels");
         let flow = pair.now.flow();
-        let far = flow.vectors().iter().filter(|v| v[0].hypot(v[1]) > 1.0).count();
+        let far = flow
+            .vectors()
+            .iter()
+            .filter(|v| v[0].hypot(v[1]) > 1.0)
+            .count();
         assert!(far > 10_000, "{scene}: {far} pixels moved");
     }
 }
@@ -124,13 +138,19 @@ fn flow_follows_moving_objects() {
 fn what_was_hidden_is_not_valid() {
     let mut simulator = simulator("shapes", 0);
     let wall = ObjectName::from("wall");
-    look(&mut simulator, Vec3::new(-600.0, 0.0, 100.0), Vec3::new(0.0, 0.0, 50.0));
+    look(
+        &mut simulator,
+        Vec3::new(-600.0, 0.0, 100.0),
+        Vec3::new(0.0, 0.0, 50.0),
+    );
     let place = Transform {
         location: Vec3::new(-300.0, 0.0, 60.0),
         rotation: Rotator::ZERO,
         scale: Vec3::new(0.1, 2.0, 1.2),
     };
-    simulator.spawn_object(&wall, "shape:cube", &place).expect("a shape");
+    simulator
+        .spawn_object(&wall, "shape:cube", &place)
+        .expect("a shape");
     let before = take(&mut simulator, "main");
     simulator.tick();
     simulator.destroy_object(&wall).expect("there");
@@ -161,29 +181,42 @@ fn what_was_not_there_or_out_of_sight_is_not_valid() {
         rotation: Rotator::ZERO,
         scale: Vec3::new(0.2, 0.2, 0.2),
     };
-    simulator.spawn_object(&"new".into(), "shape:sphere", &place).expect("a shape");
+    simulator
+        .spawn_object(&"new".into(), "shape:sphere", &place)
+        .expect("a shape");
     let now = take(&mut simulator, "main");
     let id = now.object("new").label.instance_id;
     let (ids, flow) = (now.segmentation(), now.flow());
-    let of_it: Vec<_> = pixels().filter(|&(x, y)| ids.at(x, y) == Some(id)).collect();
+    let of_it: Vec<_> = pixels()
+        .filter(|&(x, y)| ids.at(x, y) == Some(id))
+        .collect();
     assert!(of_it.len() > 30);
     assert!(of_it.iter().all(|&(x, y)| flow.at(x, y).is_none()));
 
     // A camera that turns by a third of its view has not seen the new third.
     simulator.tick();
     let turn = simulator.cameras()[0].pose.rotation;
-    let turned = PartialTransform::rotation(Rotator { yaw: turn.yaw + 20.0, ..turn });
-    simulator.set_camera_transform(&"main".into(), &turned).expect("there");
+    let turned = PartialTransform::rotation(Rotator {
+        yaw: turn.yaw + 20.0,
+        ..turn
+    });
+    simulator
+        .set_camera_transform(&"main".into(), &turned)
+        .expect("there");
     let flow = take(&mut simulator, "main").flow();
     let valid_in = |from: u32, to: u32| {
-        pixels().filter(|&(x, y)| x >= from && x < to && flow.at(x, y).is_some()).count()
+        pixels()
+            .filter(|&(x, y)| x >= from && x < to && flow.at(x, y).is_some())
+            .count()
     };
     assert_eq!(valid_in(130, common::WIDTH), 0);
     assert!(valid_in(0, 80) > 2000);
 
     // A camera that was not there at the previous tick has no flow at all.
     let pose = simulator.cameras()[0].pose;
-    simulator.create_camera(&"late".into(), &pose).expect("a free name");
+    simulator
+        .create_camera(&"late".into(), &pose)
+        .expect("a free name");
     let flow = take(&mut simulator, "late").flow();
     assert!(flow.validity().iter().all(|&v| v == 0));
 }

@@ -3,7 +3,11 @@
 use glam::Vec2;
 
 use super::BLOCK;
-use crate::{camera::Eye, trace::{Hit, Instance, Tracer}, tree::Ray};
+use crate::{
+    camera::Eye,
+    trace::{Hit, Instance, Tracer},
+    tree::Ray,
+};
 
 /// With more candidates than this, the tree over all instances is faster.
 const MAX_CANDIDATES: usize = 28;
@@ -21,8 +25,11 @@ impl Bins {
     pub(super) fn new(tracer: &Tracer, eye: &Eye) -> Self {
         let columns = eye.width.div_ceil(BLOCK) as usize;
         let rows = eye.height.div_ceil(BLOCK) as usize;
-        let extents: Vec<Extent> =
-            tracer.instances().iter().map(|i| Extent::new(eye, i)).collect();
+        let extents: Vec<Extent> = tracer
+            .instances()
+            .iter()
+            .map(|i| Extent::new(eye, i))
+            .collect();
         let mut order: Vec<u32> = (0..extents.len() as u32).collect();
         let nearest = |i: u32| extents[i as usize].nearest;
         order.sort_by(|&a, &b| nearest(a).total_cmp(&nearest(b)));

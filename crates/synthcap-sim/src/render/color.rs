@@ -23,9 +23,11 @@ pub(crate) fn rgb(shot: &Shot<'_>, shader: &Shader<'_>, samples: u32) -> Vec<u8>
         shader,
         occlusion: &occlusion,
     };
-    let mut colors = shot.map(Vec3A::ZERO, |block| picture.neighbours(block), |near, x, y, hit| {
-        picture.color((x, y), pixel_center(x, y), hit, near)
-    });
+    let mut colors = shot.map(
+        Vec3A::ZERO,
+        |block| picture.neighbours(block),
+        |near, x, y, hit| picture.color((x, y), pixel_center(x, y), hit, near),
+    );
     if samples > 1 {
         colors = picture.refined(&colors, samples);
     }
@@ -83,8 +85,10 @@ impl Picture<'_> {
                 hits.0.instance != hits.1.instance || contrast(colors[here], colors[other])
             })
         };
-        self.shot
-            .map(Vec3A::ZERO, |block| self.neighbours(block), |near, x, y, _| {
+        self.shot.map(
+            Vec3A::ZERO,
+            |block| self.neighbours(block),
+            |near, x, y, _| {
                 let center = colors[index(x, y)];
                 if !rough(x, y) {
                     return center;
@@ -95,7 +99,8 @@ impl Picture<'_> {
                     self.color((x, y), at, &hit, near)
                 });
                 (center + extra.sum::<Vec3A>()) / samples as f32
-            })
+            },
+        )
     }
 }
 

@@ -58,7 +58,9 @@ impl<'a> Before<'a> {
     fn point(&self, now: &Tracer, hit: &Hit) -> Option<(Vec3A, &Instance, bool)> {
         let link = self.links[hit.instance as usize]?;
         let then = &self.tracer.instances()[link.index];
-        let point = then.to_world.transform_point3a(now.instance(hit).local_point(hit));
+        let point = then
+            .to_world
+            .transform_point3a(now.instance(hit).local_point(hit));
         Some((point, then, link.still))
     }
 
@@ -91,7 +93,9 @@ impl<'a> Before<'a> {
         let near = NEAR_M / toward.dot(self.eye.forward);
         let ray = Ray::new(self.eye.center, lifted, near, REACH);
         match &self.movers {
-            None => !self.tracer.blocked_among(ray, &sight.bundle, &mut sight.likely),
+            None => !self
+                .tracer
+                .blocked_among(ray, &sight.bundle, &mut sight.likely),
             Some(movers) if still => !movers.blocked_among(ray, &sight.bundle, &mut None),
             Some(_) => !self.tracer.blocked(ray, &mut sight.likely),
         }
@@ -150,7 +154,10 @@ fn vector(
     if !before.eye.contains(pixel + vector) {
         return None;
     }
-    let now_side = shot.tracer.instance(hit).facing(hit, shot.eye.direction(pixel));
+    let now_side = shot
+        .tracer
+        .instance(hit)
+        .facing(hit, shot.eye.direction(pixel));
     let normal = then.flat_normal_on_side(hit, now_side);
     before.saw(point, normal, still, sight).then_some(vector)
 }

@@ -51,9 +51,13 @@ struct Block {
 impl<'a> Shot<'a> {
     pub(crate) fn take(tracer: &'a Tracer, eye: Eye) -> Self {
         let bins = Bins::new(tracer, &eye);
-        let hits = per_pixel(eye.width, eye.height, Hit::MISS, |_| (), |(), x, y| {
-            bins.closest(tracer, eye.ray(pixel_center(x, y)), x, y)
-        });
+        let hits = per_pixel(
+            eye.width,
+            eye.height,
+            Hit::MISS,
+            |_| (),
+            |(), x, y| bins.closest(tracer, eye.ray(pixel_center(x, y)), x, y),
+        );
         Self {
             tracer,
             eye,
@@ -82,9 +86,13 @@ impl<'a> Shot<'a> {
     where
         T: Clone + Send,
     {
-        per_pixel(self.eye.width, self.eye.height, fill, state, |state, x, y| {
-            value(state, x, y, self.hit(x, y))
-        })
+        per_pixel(
+            self.eye.width,
+            self.eye.height,
+            fill,
+            state,
+            |state, x, y| value(state, x, y, self.hit(x, y)),
+        )
     }
 
     /// The box around points of a block's hits, as its centre and half its size;

@@ -50,7 +50,13 @@ impl Occlusion {
             rows,
             sites: raw,
         };
-        let sites = per_pixel(columns, rows, EMPTY, |_| (), |(), x, y| rough.smoothed(x, y));
+        let sites = per_pixel(
+            columns,
+            rows,
+            EMPTY,
+            |_| (),
+            |(), x, y| rough.smoothed(x, y),
+        );
         Self { sites, ..rough }
     }
 
@@ -92,8 +98,16 @@ impl Occlusion {
         for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
             let site = self.at(left + dx, top + dy);
             // Sites sit on even pixels; those nearer count more.
-            let across = if x % 2 == 0 { 1.0 - dx as f32 } else { 0.5 };
-            let down = if y % 2 == 0 { 1.0 - dy as f32 } else { 0.5 };
+            let across = if x.is_multiple_of(2) {
+                1.0 - dx as f32
+            } else {
+                0.5
+            };
+            let down = if y.is_multiple_of(2) {
+                1.0 - dy as f32
+            } else {
+                0.5
+            };
             let near = 0.02 + across * down;
             let w = near * (1e-4 + likeness(site, point, normal));
             if site.open >= 0.0 {

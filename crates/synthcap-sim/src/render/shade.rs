@@ -137,7 +137,13 @@ impl Shader<'_> {
     }
 
     /// Radiance of a surface along a ray; `open` is its share of the sky.
-    pub(super) fn radiance(&self, ray: &Ray, s: &Surface, open: f32, near: &mut Neighbours) -> Vec3A {
+    pub(super) fn radiance(
+        &self,
+        ray: &Ray,
+        s: &Surface,
+        open: f32,
+        near: &mut Neighbours,
+    ) -> Vec3A {
         self.reflected(ray, s, open, near, true)
     }
 
@@ -309,11 +315,12 @@ fn color(material: &Material, at: &TexturePoint) -> Vec3A {
 
 /// Share of the surrounding light that is mirrored (the fit of Karis).
 fn environment_reflectance(head_on: Vec3A, roughness: f32, facing: f32) -> Vec3A {
-    let r = roughness * -1.0 + 1.0;
-    let rim = (0.0275 * roughness + r * 1.0).min(1.0);
-    let a = (rim * rim).min((-9.28 * facing).exp2()) * r + (0.0425 - 0.0275 * r);
-    let scale = 1.04 - 1.04 * a.min(1.0) - 0.572 * roughness * (1.0 - a.min(1.0));
-    head_on * scale.clamp(0.0, 1.0) + Vec3A::splat((a * 1.04 - 0.04).max(0.0))
+    let smooth = 1.0 - roughness;
+    let rim = (smooth * smooth).min((-9.28 * facing).exp2()) * smooth;
+    let fit = rim + 0.0425 - 0.0275 * roughness;
+    let scale = 1.04 - 0.572 * roughness - 1.04 * fit;
+    let bias = 1.04 * fit - 0.04 + 0.022 * roughness;
+    head_on * scale.max(0.0) + Vec3A::splat(bias.max(0.0))
 }
 
 /// The point moved out onto the smooth surface that the corners' normals

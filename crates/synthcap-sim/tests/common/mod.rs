@@ -5,16 +5,16 @@
 use glam::{DMat3, DMat4, DVec3, DVec4};
 use synthcap::{
     CameraName, Convention, Intrinsics, Modality, ModalitySet, ObjectName, ObjectState,
-    PartialTransform, Pixels, Rotator, Transform, Vec3,
+    PartialTransform, Rotator, Transform, Vec3,
     frame::{Depth, Flow, Normals, Rgb, Segmentation, TypedPixels},
     server::{CapturedView, Engine, ResolvedView},
 };
 use synthcap_sim::{SimConfig, Simulator};
 
-pub const WIDTH: u32 = 160;
-pub const HEIGHT: u32 = 120;
+pub(crate) const WIDTH: u32 = 160;
+pub(crate) const HEIGHT: u32 = 120;
 
-pub fn simulator(scene: &str, seed: u64) -> Simulator {
+pub(crate) fn simulator(scene: &str, seed: u64) -> Simulator {
     let config = SimConfig {
         scene: scene.into(),
         seed,
@@ -27,12 +27,12 @@ pub fn simulator(scene: &str, seed: u64) -> Simulator {
 }
 
 /// Images of one view with everything needed to check them.
-pub struct Image {
-    pub view: CapturedView,
-    pub objects: Vec<ObjectState>,
+pub(crate) struct Image {
+    pub(crate) view: CapturedView,
+    pub(crate) objects: Vec<ObjectState>,
 }
 
-pub fn take(simulator: &mut Simulator, camera: &str) -> Image {
+pub(crate) fn take(simulator: &mut Simulator, camera: &str) -> Image {
     let view = ResolvedView {
         camera: camera.into(),
         width: WIDTH,
@@ -48,57 +48,67 @@ pub fn take(simulator: &mut Simulator, camera: &str) -> Image {
 
 impl Image {
     fn typed<P: TypedPixels>(&self) -> P {
-        let found = self.view.images.iter().find_map(|pixels| P::from_pixels(pixels.clone()).ok());
+        let found = self
+            .view
+            .images
+            .iter()
+            .find_map(|pixels| P::from_pixels(pixels.clone()).ok());
         found.expect("every modality was asked for")
     }
 
-    pub fn rgb(&self) -> Rgb {
+    pub(crate) fn rgb(&self) -> Rgb {
         self.typed()
     }
 
-    pub fn depth(&self) -> Depth {
+    pub(crate) fn depth(&self) -> Depth {
         self.typed()
     }
 
-    pub fn segmentation(&self) -> Segmentation {
+    pub(crate) fn segmentation(&self) -> Segmentation {
         self.typed()
     }
 
-    pub fn normals(&self) -> Normals {
+    pub(crate) fn normals(&self) -> Normals {
         self.typed()
     }
 
-    pub fn flow(&self) -> Flow {
+    pub(crate) fn flow(&self) -> Flow {
         self.typed()
     }
 
-    pub fn lens(&self) -> Intrinsics {
+    pub(crate) fn lens(&self) -> Intrinsics {
         self.view.intrinsics
     }
 
     /// The bytes of one modality.
-    pub fn bytes(&self, modality: Modality) -> Vec<u8> {
-        let index = ModalitySet::ALL.iter().position(|m| m == modality).expect("one of all");
+    pub(crate) fn bytes(&self, modality: Modality) -> Vec<u8> {
+        let index = ModalitySet::ALL
+            .iter()
+            .position(|m| m == modality)
+            .expect("one of all");
         self.view.images[index].clone().into_bytes().to_vec()
     }
 
     /// The bytes of all labels.
-    pub fn label_bytes(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn label_bytes(&self) -> Vec<Vec<u8>> {
         let labels = ModalitySet::ALL.difference(Modality::Rgb.into());
         labels.iter().map(|m| self.bytes(m)).collect()
     }
 
-    pub fn object(&self, name: &str) -> &ObjectState {
-        let found = self.objects.iter().find(|o| o.label.object.as_str() == name);
+    pub(crate) fn object(&self, name: &str) -> &ObjectState {
+        let found = self
+            .objects
+            .iter()
+            .find(|o| o.label.object.as_str() == name);
         found.unwrap_or_else(|| panic!("no object {name}"))
     }
 
-    pub fn camera(&self) -> Pinhole {
+    pub(crate) fn camera(&self) -> Pinhole {
         Pinhole::new(&self.view.pose, self.view.intrinsics)
     }
 
     /// The world point (right-handed, metres) at a pixel's centre.
-    pub fn point(&self, x: u32, y: u32) -> Option<DVec3> {
+    pub(crate) fn point(&self, x: u32, y: u32) -> Option<DVec3> {
         let depth = self.depth().at(x, y)?;
         Some(self.camera().unproject(x, y, f64::from(depth)))
     }
@@ -106,13 +116,13 @@ impl Image {
 
 /// A camera in the right-handed world of OpenCV poses.
 #[derive(Clone, Copy)]
-pub struct Pinhole {
+pub(crate) struct Pinhole {
     to_world: DMat4,
-    pub lens: Intrinsics,
+    pub(crate) lens: Intrinsics,
 }
 
 impl Pinhole {
-    pub fn new(pose: &Transform, lens: Intrinsics) -> Self {
+    pub(crate) fn new(pose: &Transform, lens: Intrinsics) -> Self {
         let rows = pose.camera_to_world(Convention::OpenCv);
         Self {
             to_world: DMat4::from_cols_array_2d(&rows).transpose(),
@@ -120,14 +130,14 @@ impl Pinhole {
         }
     }
 
-    pub fn unproject(&self, x: u32, y: u32, depth: f64) -> DVec3 {
+    pub(crate) fn unproject(&self, x: u32, y: u32, depth: f64) -> DVec3 {
         let at = [f64::from(x) + 0.5, f64::from(y) + 0.5];
         let local = DVec3::from(self.lens.unproject(at, depth));
         self.to_world.transform_point3(local)
     }
 
     /// Pixel position and depth.
-    pub fn project(&self, world: DVec3) -> Option<([f64; 2], f64)> {
+    pub(crate) fn project(&self, world: DVec3) -> Option<([f64; 2], f64)> {
         let local = self.to_world.inverse().transform_point3(world);
         Some((self.lens.project(local.to_array())?, local.z))
     }
@@ -135,7 +145,7 @@ impl Pinhole {
 
 /// A wire transform as a matrix of the right-handed world in metres, built from
 /// the documented axes and independently of the simulator.
-pub fn matrix(transform: &Transform) -> DMat4 {
+pub(crate) fn matrix(transform: &Transform) -> DMat4 {
     let axes = transform.rotation.axes().map(DVec3::from);
     let s = transform.scale;
     let turn = DMat3::from_cols(
@@ -155,23 +165,27 @@ pub fn matrix(transform: &Transform) -> DMat4 {
     flip * wire * flip
 }
 
-pub fn place(simulator: &mut Simulator, name: &str, at: Vec3, rotation: Rotator) {
+pub(crate) fn place(simulator: &mut Simulator, name: &str, at: Vec3, rotation: Rotator) {
     let transform = PartialTransform {
         location: Some(at),
         rotation: Some(rotation),
         scale: None,
     };
     let name = ObjectName::from(name);
-    simulator.set_object_transform(&name, &transform).expect("an object");
+    simulator
+        .set_object_transform(&name, &transform)
+        .expect("an object");
 }
 
-pub fn look(simulator: &mut Simulator, from: Vec3, at: Vec3) {
+pub(crate) fn look(simulator: &mut Simulator, from: Vec3, at: Vec3) {
     let pose = Transform::look_at(from, at);
     let camera = CameraName::from("main");
-    simulator.set_camera_transform(&camera, &pose.into()).expect("the camera");
+    simulator
+        .set_camera_transform(&camera, &pose.into())
+        .expect("the camera");
 }
 
 /// All pixels of an image.
-pub fn pixels() -> impl Iterator<Item = (u32, u32)> {
+pub(crate) fn pixels() -> impl Iterator<Item = (u32, u32)> + Clone {
     (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (x, y)))
 }
