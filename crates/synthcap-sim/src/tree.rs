@@ -80,7 +80,7 @@ struct Stack {
 }
 
 impl Stack {
-    const NEAR: usize = 40;
+    const NEAR: usize = 24;
 
     #[inline(always)]
     fn new() -> Self {

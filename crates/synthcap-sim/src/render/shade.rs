@@ -18,7 +18,7 @@ use crate::{
 const FOG_PER_M: f32 = 0.13;
 /// The lamp is not traced where it adds less than this to a dark surface,
 /// relative to what the eye adapts to.
-const LAMP_NOTICEABLE: f32 = 0.004;
+const LAMP_NOTICEABLE: f32 = 0.012;
 /// Metals duller than this reflect only the sky.
 const MIRROR_ROUGHNESS: f32 = 0.38;
 /// Glazes duller than this reflect only the sky.
