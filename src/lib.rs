@@ -13,10 +13,12 @@ mod latest;
 mod modality;
 mod pending;
 pub mod proto;
+mod recent;
 mod scene;
 #[cfg(feature = "server")]
 pub mod server;
 mod session;
+mod stats;
 mod streams;
 mod wire;
 
@@ -36,5 +38,6 @@ pub use geometry::{Convention, Intrinsics, PartialTransform, Rotator, Transform,
 pub use ids::{CameraName, FrameSeq, ObjectName, RequestId, Tick};
 pub use modality::{Modality, ModalitySet, UnknownModality};
 pub use scene::{Box2, Box3, CameraState, Label, ObjectState, ObjectView, SceneState};
-pub use session::{Backoff, ReconnectPolicy, ResendPolicy};
+pub use session::{Backoff, InputBuffering, ReconnectPolicy, ResendPolicy};
+pub use stats::Stats;
 pub use streams::FrameStream;

@@ -35,8 +35,9 @@ pub use subscription::{Delivery, FrameSubscription, Subscribe};
 pub(crate) use wait::{Waiting, block_on};
 
 use crate::{
-    CameraName, Error, ErrorKind, FrameStream, ModalitySet, ObjectName, RequestId, ServerInfo,
-    session::{self, Connection, Connector, InFlight, Order, Peer, Session},
+    CameraName, Error, ErrorKind, Frame, FrameStream, ModalitySet, ObjectName, RequestId,
+    ServerInfo, Stats,
+    session::{self, Connection, Connector, InFlight, Order, Peer, Policies, Session},
     streams::Filter,
 };
 
@@ -131,8 +132,12 @@ impl Client {
         let session = session::spawn(
             connector.clone(),
             first,
-            config.reconnect,
-            config.resend,
+            Policies {
+                reconnect: config.reconnect,
+                resend: config.resend,
+                input_buffering: config.input_buffering,
+                kept_requests: config.kept_requests,
+            },
             InFlight::new(config.max_captures_in_flight, "captures"),
             InFlight::new(config.max_commands_in_flight, "commands"),
         );
@@ -243,6 +248,51 @@ impl Client {
             modalities: modalities.into(),
         });
         stream.waiting(self.inner.waiting())
+    }
+
+    /// Waits for the frames of a capture of which only the ID is known, at the
+    /// most this long. They are found for as long as
+    /// [`kept_requests`](ClientConfig::kept_requests) newer captures have not
+    /// come. Cancel safe.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let server = synthcap_sim::serve(synthcap_sim::SimConfig::small()).await?;
+    /// # let client = synthcap::Client::connect(server.url()).await?;
+    /// use std::time::Duration;
+    ///
+    /// let id = client.default_camera().rgb().submit()?.id();
+    /// let frames = client.frames_of(id, Duration::from_secs(5)).await?;
+    /// assert_eq!(frames[0].info().request_id, id);
+    /// # client.close().await?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// That of the request, and [`ErrorKind::DeadlineExceeded`] when nothing is
+    /// known of it within the time.
+    pub async fn frames_of(
+        &self,
+        id: RequestId,
+        timeout: Duration,
+    ) -> Result<Vec<Arc<Frame>>, Error> {
+        let frames = self.inner.session.hub.recent.wait(id);
+        tokio::time::timeout(timeout, frames)
+            .await
+            .unwrap_or_else(|_| {
+                let message = format!("no frames of it within {timeout:?}, or no longer kept");
+                Err(Error::new(ErrorKind::DeadlineExceeded, message).of_request(id))
+            })
+    }
+
+    /// What this client has done so far, in numbers. The same goes to the
+    /// [`metrics`](https://docs.rs/metrics) facade as `synthcap_*`, for programs
+    /// that install a recorder.
+    pub fn stats(&self) -> Stats {
+        let hub = &self.inner.session.hub;
+        hub.stats
+            .snapshot(self.in_flight(), hub.latest.replaced_unread())
     }
 
     /// How many captures and other requests wait for their reply.

@@ -275,13 +275,19 @@ fn send<T>(
     read: Read<T>,
 ) -> Result<Ticket<T>, Error> {
     let (reply, outcome) = oneshot::channel();
-    let deadline = Instant::now() + how.timeout;
+    let now = Instant::now();
+    let deadline = now + how.timeout;
     let submission = Submission {
         id,
         job,
         deadline,
         via: how.via(deadline),
-        waiter: Waiter { reply, permit },
+        waiter: Waiter {
+            reply,
+            permit,
+            since: now,
+            joined: Vec::new(),
+        },
     };
     let sent = inner.session.orders.send(Order::Submit(submission));
     sent.map_err(|_| inner.ended_or(closed()))?;

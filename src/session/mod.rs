@@ -5,8 +5,10 @@
 
 mod assembly;
 mod backoff;
+mod burst;
 mod driver;
 mod entry;
+mod hub;
 mod limiter;
 mod machine;
 #[cfg(test)]
@@ -19,7 +21,8 @@ mod unary;
 use std::sync::Arc;
 
 pub use backoff::Backoff;
-pub(crate) use driver::{Order, PushItem, Session, Waiter, spawn};
+pub use burst::InputBuffering;
+pub(crate) use driver::{Order, Policies, PushItem, Session, Waiter, spawn};
 pub(crate) use entry::Job;
 pub(crate) use limiter::{InFlight, Permit};
 pub(crate) use machine::{Submission, Via};

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{ClientConfig, Compression, Keepalive, LogLevel, Preset, sources, sources::Layer};
-use crate::{Client, Error, ReconnectPolicy, ResendPolicy};
+use crate::{Client, Error, InputBuffering, ReconnectPolicy, ResendPolicy};
 
 /// Settings of a client, before it connects.
 ///
@@ -67,6 +67,11 @@ setters! {
     /// Which requests are sent again after the connection was lost. Default:
     /// those that do no harm twice.
     resend: ResendPolicy;
+    /// Whether bursts of commands are gathered before they are sent. Default off.
+    input_buffering: Option<InputBuffering>;
+    /// Of how many captures the frames are kept to be found by their request's
+    /// ID. Default 8.
+    kept_requests: usize;
     /// How much the program should log. Default: warnings.
     log_level: LogLevel;
 }

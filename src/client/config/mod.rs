@@ -11,7 +11,7 @@ use std::time::Duration;
 pub use builder::ClientBuilder;
 pub use policy::{Compression, Keepalive, KeepalivePolicy, LogLevel, Preset};
 
-use crate::{Error, ErrorKind, ReconnectPolicy, ResendPolicy};
+use crate::{Error, ErrorKind, InputBuffering, ReconnectPolicy, ResendPolicy};
 
 /// Everything that can be set about a client.
 ///
@@ -67,6 +67,14 @@ pub struct ClientConfig {
     /// Which requests are sent again after the connection was lost. Default:
     /// those that do no harm twice.
     pub resend: ResendPolicy,
+    /// Whether bursts of commands are gathered before they are sent. Default off:
+    /// every command goes at once. It saves work at high rates, for a delay of
+    /// a few milliseconds.
+    pub input_buffering: Option<InputBuffering>,
+    /// Of how many captures the frames are kept to be found by their request's
+    /// ID. Default 8. They stay in memory until that many newer ones have come; 0
+    /// keeps none.
+    pub kept_requests: usize,
     /// How much the program should log. Default: warnings. The library itself
     /// installs no log subscriber.
     pub log_level: LogLevel,
@@ -89,6 +97,8 @@ impl Default for ClientConfig {
             compression: Compression::Off,
             reconnect: ReconnectPolicy::default(),
             resend: ResendPolicy::default(),
+            input_buffering: None,
+            kept_requests: 8,
             log_level: LogLevel::Warn,
         }
     }
@@ -145,12 +155,14 @@ impl ClientConfig {
             },
             Preset::Production => base,
             Preset::HighThroughput => Self {
+                input_buffering: Some(InputBuffering::default()),
                 stream_window_bytes: 32 << 20,
                 connection_window_bytes: 64 << 20,
                 max_frame_bytes: 4 << 20,
                 ..base
             },
             Preset::LowMemory => Self {
+                kept_requests: 1,
                 stream_window_bytes: 1 << 20,
                 connection_window_bytes: 2 << 20,
                 max_frame_bytes: 64 << 10,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{ClientConfig, Compression, KeepalivePolicy, LogLevel};
-use crate::{Backoff, ReconnectPolicy, ResendPolicy};
+use crate::{Backoff, InputBuffering, ReconnectPolicy, ResendPolicy};
 
 /// A setting that can be given as text.
 #[derive(Debug)]
@@ -63,6 +63,8 @@ settings! {
     "compression", "off or gzip", compression, Compression::from_text, Compression::to_string;
     "reconnect", "never, grpc or doubling", reconnect, reconnect, show_reconnect;
     "resend", "never or idempotent", resend, resend, show_resend;
+    "input_buffering", "off, on or coalesce", input_buffering, buffering, show_buffering;
+    "kept_requests", "a whole number", kept_requests, number, usize::to_string;
     "log_level", "off, error, warn, info, debug or trace", log_level,
         LogLevel::from_text, LogLevel::to_string;
 }
@@ -128,6 +130,27 @@ fn show_reconnect(policy: &ReconnectPolicy) -> String {
         ReconnectPolicy::Backoff(backoff) if *backoff == Backoff::DOUBLING => "doubling",
         // Only code can set one, so no file needs to express it.
         ReconnectPolicy::Backoff(_) => "custom",
+    }
+    .to_owned()
+}
+
+fn buffering(text: &str) -> Option<Option<InputBuffering>> {
+    Some(match text.to_ascii_lowercase().as_str() {
+        "off" => None,
+        "on" => Some(InputBuffering::default()),
+        "coalesce" => Some(InputBuffering {
+            coalesce: true,
+            ..InputBuffering::default()
+        }),
+        _ => return None,
+    })
+}
+
+fn show_buffering(buffering: &Option<InputBuffering>) -> String {
+    match buffering {
+        None => "off",
+        Some(settings) if settings.coalesce => "coalesce",
+        Some(_) => "on",
     }
     .to_owned()
 }
