@@ -10,6 +10,7 @@ mod geometry;
 mod ids;
 mod latest;
 mod modality;
+mod pace;
 mod pending;
 pub mod proto;
 mod scene;
@@ -21,8 +22,9 @@ mod wire;
 
 pub use capability::{Capability, ServerInfo, ServerLimits};
 pub use client::{
-    Batch, BatchItem, BatchReplies, Camera, Client, ClientBuilder, Compression, Done, FrameSet,
-    Keepalive, Latest, Object, Request, Stamped, Ticket,
+    Batch, BatchItem, BatchReplies, Camera, CaptureLoop, Client, ClientBuilder, Compression, Done,
+    FrameSet, Keepalive, Latest, Lease, Object, OnError, Planned, Pool, PoolBuilder, PoolResults,
+    PoolStart, PoolStats, Request, Rerun, ServerState, ServerStats, Stamped, Ticket,
 };
 pub use command::{
     Answer, CaptureSet, CapturedImage, Command, Environment, Lens, Light, SceneQuery, View,
@@ -32,6 +34,7 @@ pub use frame::{Frame, Moment, Pixels, Stamp};
 pub use geometry::{Convention, Intrinsics, PartialTransform, Rotator, Transform, Vec3};
 pub use ids::{CameraName, FrameSeq, ObjectName, RequestId, Tick};
 pub use modality::{Modality, ModalitySet, UnknownModality};
+pub use pace::{Beat, MissedBeats, PaceStats, Pacer};
 pub use scene::{Box2, Box3, CameraState, Label, ObjectState, ObjectView, SceneState};
 pub use session::{Backoff, ReconnectPolicy, ResendPolicy};
 pub use streams::FrameStream;

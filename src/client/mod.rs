@@ -3,9 +3,11 @@
 mod answers;
 mod batch;
 mod camera;
+mod capture_loop;
 mod config;
 mod latest;
 mod object;
+mod pool;
 mod request;
 mod scene;
 
@@ -20,9 +22,13 @@ use std::{
 
 pub use batch::{Batch, BatchItem, BatchReplies};
 pub use camera::{Camera, FrameSet};
+pub use capture_loop::{CaptureLoop, OnError, Planned};
 pub use config::{ClientBuilder, Compression, Keepalive};
 pub use latest::Latest;
 pub use object::Object;
+pub use pool::{
+    Lease, Pool, PoolBuilder, PoolResults, PoolStart, PoolStats, Rerun, ServerState, ServerStats,
+};
 pub use request::{Done, Request, Stamped, Ticket};
 
 use crate::{

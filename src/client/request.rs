@@ -65,6 +65,12 @@ impl<T> Request<T> {
         self
     }
 
+    /// Whether running it twice leaves the same state as running it once, as
+    /// [`Command::is_idempotent`] says; of a batch, when all its items do.
+    pub fn is_idempotent(&self) -> bool {
+        self.job.as_ref().map_or(true, Job::is_idempotent)
+    }
+
     /// Makes the request and returns at once with its ID; never waits.
     ///
     /// # Errors
