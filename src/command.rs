@@ -222,6 +222,17 @@ impl CaptureSet {
     }
 }
 
+/// Capture sets that the server pushes by itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Subscription {
+    /// What is captured.
+    pub set: CaptureSet,
+    /// Captures per second of simulation time; 0: one every tick.
+    pub rate_hz: f64,
+    /// How many captures the server may send ahead of their being read.
+    pub credits: u32,
+}
+
 /// How a camera maps directions to pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]

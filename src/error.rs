@@ -90,6 +90,8 @@ pub enum ErrorKind {
     /// A plain UESynth server passed the request over in silence, which is how it
     /// reports failure.
     NoReply,
+    /// Something is missing between two items of a lossless stream; it goes on.
+    Gap,
     /// The reply breaks the protocol: wrong length, wrong type, bad text.
     BadReply,
 }

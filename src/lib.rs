@@ -22,12 +22,14 @@ mod wire;
 
 pub use capability::{Capability, ServerInfo, ServerLimits};
 pub use client::{
-    Batch, BatchItem, BatchReplies, Camera, CaptureLoop, Client, ClientBuilder, Compression, Done,
-    FrameSet, Keepalive, Latest, Lease, Object, OnError, Planned, Pool, PoolBuilder, PoolResults,
-    PoolStart, PoolStats, Request, Rerun, ServerState, ServerStats, Stamped, Ticket,
+    Batch, BatchItem, BatchReplies, Camera, CaptureLoop, Client, ClientBuilder, Compression,
+    Delivery, Done, FrameSet, FrameSubscription, Keepalive, Latest, Lease, Object, OnError,
+    Planned, Pool, PoolBuilder, PoolResults, PoolStart, PoolStats, Request, Rerun, ServerState,
+    ServerStats, Stamped, Subscribe, Ticket,
 };
 pub use command::{
-    Answer, CaptureSet, CapturedImage, Command, Environment, Lens, Light, SceneQuery, View,
+    Answer, CaptureSet, CapturedImage, Command, Environment, Lens, Light, SceneQuery, Subscription,
+    View,
 };
 pub use error::{Error, ErrorCode, ErrorKind};
 pub use frame::{Frame, Moment, Pixels, Stamp};

@@ -55,8 +55,8 @@ impl Batch {
         let index = self.commands.len();
         match job {
             Ok(Job::One(command)) => self.commands.push(command),
-            Ok(Job::Batch(_)) => {
-                let message = "a batch cannot contain a batch";
+            Ok(_) => {
+                let message = "a batch holds only single commands";
                 self.refuse(Error::new(ErrorKind::InvalidInput, message));
             }
             Err(error) => self.refuse(error),

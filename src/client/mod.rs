@@ -10,6 +10,7 @@ mod object;
 mod pool;
 mod request;
 mod scene;
+mod subscription;
 
 use std::{
     fmt,
@@ -30,6 +31,7 @@ pub use pool::{
     Lease, Pool, PoolBuilder, PoolResults, PoolStart, PoolStats, Rerun, ServerState, ServerStats,
 };
 pub use request::{Done, Request, Stamped, Ticket};
+pub use subscription::{Delivery, FrameSubscription, Subscribe};
 
 use crate::{
     CameraName, Error, ErrorKind, FrameStream, ModalitySet, ObjectName, RequestId, ServerInfo,

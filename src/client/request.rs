@@ -83,7 +83,22 @@ impl<T> Request<T> {
         let job = self.job?;
         let permit = self.inner.places(&job).try_take();
         let permit = permit.map_err(|error| self.inner.ended_or(error))?;
-        send(&self.inner, job, self.timeout, permit, self.read)
+        let id = self.inner.next_ids(job.id_count());
+        send(&self.inner, id, job, self.timeout, permit, self.read)
+    }
+
+    /// As [`submit`](Self::submit), with another order for the session before it.
+    pub(super) fn submit_with(
+        self,
+        before: impl FnOnce(RequestId) -> Order,
+    ) -> Result<Ticket<T>, Error> {
+        let job = self.job?;
+        let permit = self.inner.places(&job).try_take();
+        let permit = permit.map_err(|error| self.inner.ended_or(error))?;
+        let id = self.inner.next_ids(job.id_count());
+        let sent = self.inner.session.orders.send(before(id));
+        sent.map_err(|_| self.inner.ended_or(closed()))?;
+        send(&self.inner, id, job, self.timeout, permit, self.read)
     }
 
     /// Makes the request as soon as there is a place in flight, and returns with
@@ -98,7 +113,8 @@ impl<T> Request<T> {
         let job = self.job?;
         let permit = self.inner.places(&job).take().await;
         let permit = permit.map_err(|error| self.inner.ended_or(error))?;
-        send(&self.inner, job, self.timeout, permit, self.read)
+        let id = self.inner.next_ids(job.id_count());
+        send(&self.inner, id, job, self.timeout, permit, self.read)
     }
 
     /// The commands and how to read their outcome, for a batch.
@@ -129,12 +145,12 @@ impl<T: 'static> IntoFuture for Request<T> {
 
 fn send<T>(
     inner: &Arc<Inner>,
+    id: RequestId,
     job: Job,
     timeout: Duration,
     permit: Permit,
     read: Read<T>,
 ) -> Result<Ticket<T>, Error> {
-    let id = inner.next_ids(job.id_count());
     let (reply, outcome) = oneshot::channel();
     let submission = Submission {
         id,

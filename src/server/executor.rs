@@ -12,16 +12,21 @@ use super::{
     Engine, EngineError, EngineInfo, ResolvedView,
     catalog::Catalog,
     check::{self, Rules},
-    clock::Clock,
+    clock::{Clock, wall_clock},
+    subscriptions::{Control, Sink, Subscriptions},
 };
 use crate::{
     Answer, CameraName, Capability, CaptureSet, CapturedImage, Command, ErrorCode, ModalitySet,
-    SceneQuery, ServerInfo, ServerLimits, Tick, Transform, View,
-    wire::{
-        reply::{Failure, Meta},
-        request::Asked,
-    },
+    SceneQuery, ServerInfo, ServerLimits, Subscription, Tick, Transform, View,
+    wire::reply::{Failure, Meta},
 };
+
+/// What can be run at one go.
+#[derive(Debug)]
+pub(super) enum Runnable {
+    One(Command),
+    Batch(Vec<Command>),
+}
 
 /// What became of a request.
 #[derive(Debug)]
@@ -41,6 +46,7 @@ pub(super) struct Executor<E> {
     instance_id: Arc<str>,
     /// Made anew when something may have changed it.
     catalog: Option<Catalog>,
+    subscriptions: Subscriptions,
 }
 
 impl<E: Engine> Executor<E> {
@@ -54,6 +60,7 @@ impl<E: Engine> Executor<E> {
             clock: Clock::default(),
             instance_id: format!("{:016x}", fastrand::u64(..)).into(),
             catalog: None,
+            subscriptions: Subscriptions::default(),
         }
     }
 
@@ -76,13 +83,55 @@ impl<E: Engine> Executor<E> {
             EngineError::new(ErrorCode::Internal, message)
         })?;
         self.clock.advance(passed);
+        self.push_due();
         Ok(())
+    }
+
+    /// Serves the subscriptions for which a capture is due.
+    pub(super) fn push_due(&mut self) {
+        let mut subscriptions = std::mem::take(&mut self.subscriptions);
+        subscriptions.serve(self.clock.sim_time, |set| {
+            let captured = self.guarded(|this| this.capture_set(set));
+            (captured, self.clock.stamp(wall_clock()))
+        });
+        self.subscriptions = subscriptions;
+    }
+
+    /// Opens a subscription, whose first capture follows at once.
+    pub(super) fn subscribe(
+        &mut self,
+        subscription: Subscription,
+        control: Arc<Control>,
+        sink: Box<dyn Sink>,
+        received: Duration,
+    ) -> Ran {
+        let result = self.guarded(|this| this.check_subscription(&subscription));
+        let accepted = result.is_ok();
+        if accepted {
+            self.subscriptions.add(subscription, control, sink);
+        }
+        let result = result.map(|()| done("subscribed")).map_err(failure);
+        Ran::One(result, self.clock.stamp(received))
+    }
+
+    fn check_subscription(&mut self, subscription: &Subscription) -> Result<(), EngineError> {
+        if !(subscription.rate_hz.is_finite() && subscription.rate_hz >= 0.0) {
+            let message = format!("a rate of {} per second is none", subscription.rate_hz);
+            return Err(EngineError::invalid(message));
+        }
+        let most = self.limits.max_subscriptions as usize;
+        if self.subscriptions.len() >= most {
+            let message = format!("{most} subscriptions are open already, which is the limit");
+            return Err(EngineError::new(ErrorCode::ResourceExhausted, message));
+        }
+        let command = Command::CaptureSet(subscription.set.clone());
+        self.check_all(&[command]).map_err(|(_, error)| error)
     }
 
     /// What the server says of itself.
     pub(super) fn describe(&self) -> ServerInfo {
         let info = self.engine.info();
-        let mut capabilities = vec![Capability::CaptureSet, Capability::Batch, Capability::Step];
+        let mut capabilities = PROVIDED.to_vec();
         let others = info.capabilities.into_iter();
         capabilities.extend(others.filter(|capability| !PROVIDED.contains(capability)));
         ServerInfo {
@@ -105,19 +154,19 @@ impl<E: Engine> Executor<E> {
     }
 
     /// Runs a request.
-    pub(super) fn run(&mut self, asked: Asked, received: Duration) -> Ran {
-        match asked {
-            Asked::One(command) => {
+    pub(super) fn run(&mut self, runnable: Runnable, received: Duration) -> Ran {
+        match runnable {
+            Runnable::One(command) => {
                 let result = self.guarded(|this| {
                     this.check_all(std::slice::from_ref(&command))
-                        .map_err(|(_, error)| failure(error))?;
-                    this.execute(&command).map_err(failure)
+                        .map_err(|(_, error)| error)?;
+                    this.execute(&command)
                 });
-                Ran::One(result, self.clock.stamp(received))
+                Ran::One(result.map_err(failure), self.clock.stamp(received))
             }
-            Asked::Batch(items) => {
-                let commands: Vec<_> = items.into_iter().map(|(_, command)| command).collect();
-                let result = self.guarded(|this| this.run_batch(&commands, received));
+            Runnable::Batch(commands) => {
+                let result = self.guarded(|this| Ok(this.run_batch(&commands, received)));
+                let result = result.unwrap_or_else(|error| Err(failure(error)));
                 Ran::Batch(result, self.clock.stamp(received))
             }
         }
@@ -175,12 +224,12 @@ impl<E: Engine> Executor<E> {
     /// Runs something on the engine; a panic in it fails only this request.
     fn guarded<T>(
         &mut self,
-        run: impl FnOnce(&mut Self) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+        run: impl FnOnce(&mut Self) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
         catch_unwind(AssertUnwindSafe(|| run(self))).unwrap_or_else(|panic| {
             self.catalog = None;
             let message = format!("the engine panicked: {}", panic_text(&*panic));
-            Err(failure(EngineError::new(ErrorCode::Internal, message)))
+            Err(EngineError::new(ErrorCode::Internal, message))
         })
     }
 
@@ -275,6 +324,7 @@ impl<E: Engine> Executor<E> {
             Command::Reset { seed } => {
                 self.engine.reset(*seed)?;
                 self.clock.restart();
+                self.subscriptions.restart();
                 self.info = self.engine.info();
             }
             other => {
@@ -360,7 +410,13 @@ impl<E: Engine> Executor<E> {
 }
 
 /// What the kit itself provides for every engine.
-const PROVIDED: [Capability; 3] = [Capability::CaptureSet, Capability::Batch, Capability::Step];
+const PROVIDED: [Capability; 5] = [
+    Capability::CaptureSet,
+    Capability::Batch,
+    Capability::Step,
+    Capability::Subscribe,
+    Capability::Cancel,
+];
 
 fn done(message: &str) -> Answer {
     Answer::Done(message.to_owned())

@@ -1,7 +1,10 @@
 //! The engine thread: one queue in, answers out.
 
 use std::{
-    sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError},
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError},
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -11,25 +14,59 @@ use tokio::sync::oneshot;
 use super::{
     Engine, EngineError,
     clock::wall_clock,
-    executor::{Executor, Ran},
+    executor::{Executor, Ran, Runnable},
+    subscriptions::{Control, Sink},
 };
-use crate::{ErrorCode, ServerInfo, ServerLimits, wire::request::Asked};
+use crate::{ErrorCode, ServerInfo, ServerLimits, Subscription};
 
 /// Where the outcome of a request goes.
 pub(super) trait Reply: Send + 'static {
-    /// False when nobody is there to read it any more.
-    fn is_wanted(&self) -> bool;
+    /// Whether the request should still be run.
+    fn interest(&self) -> Interest;
     /// Hands the outcome over; never blocks.
     fn send(self: Box<Self>, ran: Ran);
 }
 
+/// Whether anybody wants a request's outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Interest {
+    Wanted,
+    /// The client has left. What it commanded still counts, but a picture for
+    /// nobody is work for nothing.
+    Left,
+    /// The client gave this request up.
+    Cancelled,
+}
+
+/// Work for the engine thread.
+pub(super) enum Work {
+    Run(Runnable),
+    Subscribe(Subscription, Arc<Control>, Box<dyn Sink>),
+}
+
+impl Work {
+    fn is_for(&self, interest: Interest) -> bool {
+        match interest {
+            Interest::Wanted => true,
+            Interest::Cancelled => false,
+            Interest::Left => match self {
+                Self::Run(Runnable::One(command)) => !command.is_capture(),
+                Self::Run(Runnable::Batch(_)) => true,
+                Self::Subscribe(..) => false,
+            },
+        }
+    }
+}
+
 enum Job {
     Run {
-        asked: Asked,
+        work: Work,
         received: Duration,
         reply: Box<dyn Reply>,
     },
     Describe(oneshot::Sender<ServerInfo>),
+    /// A subscription has got credits.
+    Credits,
     Stop,
 }
 
@@ -45,6 +82,7 @@ impl std::fmt::Debug for Job {
         f.write_str(match self {
             Self::Run { .. } => "Run",
             Self::Describe(_) => "Describe",
+            Self::Credits => "Credits",
             Self::Stop => "Stop",
         })
     }
@@ -77,11 +115,11 @@ impl Host {
     /// back.
     pub(super) fn submit(
         &self,
-        asked: Asked,
+        work: Work,
         reply: Box<dyn Reply>,
     ) -> Result<(), (EngineError, Box<dyn Reply>)> {
         let job = Job::Run {
-            asked,
+            work,
             received: wall_clock(),
             reply,
         };
@@ -97,8 +135,14 @@ impl Host {
         };
         match job {
             Job::Run { reply, .. } => Err((EngineError::new(code, message), reply)),
-            Job::Describe(_) | Job::Stop => Ok(()),
+            Job::Describe(_) | Job::Credits | Job::Stop => Ok(()),
         }
+    }
+
+    /// A subscription has got credits, so that a capture may be owed to it.
+    pub(super) fn credits_came(&self) {
+        // A full queue will be looked through anyway, and subscriptions with it.
+        let _ = self.jobs.try_send(Job::Credits);
     }
 
     /// What the server says of itself; `None` while it stops or its queue is full.
@@ -139,15 +183,15 @@ fn run<E: Engine>(mut executor: Executor<E>, jobs: &Receiver<Job>) {
                 let _ = reply.send(executor.describe());
             }
             Ok(Job::Run {
-                asked,
+                work,
                 received,
                 reply,
             }) => {
-                // A picture for nobody is work for nothing; commands still count.
-                if reply.is_wanted() || !is_only_reading(&asked) {
-                    reply.send(executor.run(asked, received));
+                if work.is_for(reply.interest()) {
+                    perform(&mut executor, work, received, reply);
                 }
             }
+            Ok(Job::Credits) => executor.push_due(),
             Err(RecvTimeoutError::Timeout) => {}
         }
         if let Some(interval) = interval
@@ -163,10 +207,19 @@ fn run<E: Engine>(mut executor: Executor<E>, jobs: &Receiver<Job>) {
     }
 }
 
-fn is_only_reading(asked: &Asked) -> bool {
-    match asked {
-        Asked::One(command) => command.is_capture(),
-        Asked::Batch(_) => false,
+fn perform<E: Engine>(
+    executor: &mut Executor<E>,
+    work: Work,
+    received: Duration,
+    reply: Box<dyn Reply>,
+) {
+    match work {
+        Work::Run(runnable) => reply.send(executor.run(runnable, received)),
+        Work::Subscribe(subscription, control, sink) => {
+            reply.send(executor.subscribe(subscription, control, sink, received));
+            // The first capture comes after the reply.
+            executor.push_due();
+        }
     }
 }
 
@@ -178,4 +231,5 @@ pub(super) const DEFAULT_LIMITS: ServerLimits = ServerLimits {
     max_in_flight: 1024,
     max_batch_items: 1024,
     max_set_images: 64,
+    max_subscriptions: 256,
 };

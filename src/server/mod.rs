@@ -13,6 +13,7 @@ mod executor;
 mod host;
 mod service;
 mod stream;
+mod subscriptions;
 mod unary;
 
 pub use config::{Server, ServerBuilder, ServerError, ServerHandle};

@@ -33,7 +33,7 @@ pub(super) struct Service {
 fn one(action: Action) -> Result<Command, Status> {
     match request_in::decode(Some(action)) {
         Ok(Asked::One(command)) => Ok(command),
-        Ok(Asked::Batch(_)) => Err(Status::internal("a unary request is no batch")),
+        Ok(_) => Err(Status::internal("a unary request is a single command")),
         Err(error) => Err(Status::invalid_argument(error.to_string())),
     }
 }

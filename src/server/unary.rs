@@ -4,8 +4,8 @@ use tokio::sync::oneshot;
 use tonic::{Code, Response, Status};
 
 use super::{
-    executor::Ran,
-    host::{Host, Reply},
+    executor::{Ran, Runnable},
+    host::{Host, Interest, Reply, Work},
 };
 use crate::{
     Answer, Command, ErrorCode, proto,
@@ -13,15 +13,18 @@ use crate::{
         image_out,
         reply::{Failure, Meta},
         reply_out,
-        request::Asked,
     },
 };
 
 struct Caller(oneshot::Sender<Ran>);
 
 impl Reply for Caller {
-    fn is_wanted(&self) -> bool {
-        !self.0.is_closed()
+    fn interest(&self) -> Interest {
+        if self.0.is_closed() {
+            Interest::Left
+        } else {
+            Interest::Wanted
+        }
     }
 
     fn send(self: Box<Self>, ran: Ran) {
@@ -33,7 +36,8 @@ impl Reply for Caller {
 /// Runs one command, and waits for its outcome.
 async fn run(host: &Host, command: Command) -> Result<(Result<Answer, Failure>, Meta), Status> {
     let (sender, outcome) = oneshot::channel();
-    host.submit(Asked::One(command), Box::new(Caller(sender)))
+    let work = Work::Run(Runnable::One(command));
+    host.submit(work, Box::new(Caller(sender)))
         .map_err(|(error, _)| Status::new(code(error.code), error.message))?;
     match outcome.await {
         Ok(Ran::One(result, meta)) => Ok((result, meta)),

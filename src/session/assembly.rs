@@ -55,13 +55,20 @@ impl Assembly {
                 });
                 (expected.collect(), set.include_scene)
             }
-            _ => {
-                return Self {
-                    shape: Shape::Single(None),
-                    missing: 1,
-                };
-            }
+            _ => return Self::acknowledgement(),
         };
+        Self::images(expected, with_scene)
+    }
+
+    /// One part, whatever it is.
+    pub(crate) fn acknowledgement() -> Self {
+        Self {
+            shape: Shape::Single(None),
+            missing: 1,
+        }
+    }
+
+    fn images(expected: Vec<Expected>, with_scene: bool) -> Self {
         let mut images = Vec::new();
         images.resize_with(expected.len(), || None);
         Self {

@@ -1,6 +1,6 @@
 //! The I/O around the state machine: one task per client.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
+use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Instant};
 
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -8,10 +8,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     InFlight, Job, Outcome, Permit, ReconnectPolicy, ResendPolicy,
     machine::{Action, Machine, Submission},
+    pushes::PushedSet,
     transport::{Connection, Inbound, Peer, Transport},
 };
 use crate::{
-    Answer, Command, Error, ErrorKind, RequestId,
+    Answer, Command, Error, ErrorKind, Frame, RequestId,
     latest::LatestFrames,
     proto::{ActionRequest, FrameResponse},
     streams::FrameStreams,
@@ -43,11 +44,18 @@ impl Hub {
             _ => &[],
         });
         for frame in frames {
-            let slot = self.latest.slot(&frame.info().camera, frame.modality());
-            slot.publish(frame.clone());
+            self.publish(std::slice::from_ref(frame));
             if let Some(place) = &place {
                 self.streams.offer(frame, place);
             }
+        }
+    }
+
+    /// Puts frames where the newest are kept.
+    fn publish(&self, frames: &[Arc<Frame>]) {
+        for frame in frames {
+            let slot = self.latest.slot(&frame.info().camera, frame.modality());
+            slot.publish(frame.clone());
         }
     }
 
@@ -81,8 +89,15 @@ impl Hub {
 pub(crate) enum Order {
     Submit(Submission<Waiter>),
     Cancel(RequestId),
+    /// Who reads what this subscription brings; comes before its submission.
+    Reader(RequestId, mpsc::UnboundedSender<PushItem>),
+    AddCredits(RequestId, u32),
+    Unsubscribe(RequestId),
     Close,
 }
+
+/// What the reader of a subscription gets; bounded by the credits given.
+pub(crate) type PushItem = Result<PushedSet<Arc<Frame>>, Error>;
 
 /// The handle's side of a session.
 #[derive(Debug)]
@@ -119,6 +134,7 @@ pub(crate) fn spawn<T: Transport>(
         limits: [captures.clone(), commands.clone()],
         peer: peer_sender,
         actions: Vec::new(),
+        readers: HashMap::new(),
     };
     tokio::spawn(async move {
         let reason = driver.run(first).await;
@@ -169,6 +185,7 @@ struct Driver<T> {
     limits: [InFlight; 2],
     peer: watch::Sender<Peer>,
     actions: Vec<Action<Waiter>>,
+    readers: HashMap<RequestId, mpsc::UnboundedSender<PushItem>>,
 }
 
 impl<T: Transport> Driver<T> {
@@ -238,6 +255,14 @@ impl<T: Transport> Driver<T> {
         match order {
             Order::Submit(submission) => self.machine.submit(submission, out),
             Order::Cancel(id) => self.machine.cancel(id, out),
+            Order::Reader(id, reader) => {
+                self.readers.insert(id, reader);
+            }
+            Order::AddCredits(id, credits) => self.machine.add_credits(id, credits, out),
+            Order::Unsubscribe(id) => {
+                self.readers.remove(&id);
+                self.machine.unsubscribe(id, out);
+            }
             Order::Close => {
                 let reason = Error::new(ErrorKind::Closed, "the client was closed");
                 self.machine.close(reason, out);
@@ -286,6 +311,7 @@ impl<T: Transport> Driver<T> {
                     waiter,
                     result,
                 } => self.complete(id, &job, waiter, result),
+                Action::Push { id, item, last } => self.push(id, item, last),
                 Action::Connect => self.connect(),
                 Action::Closed(reason) => closed = Some(reason),
             }
@@ -313,6 +339,19 @@ impl<T: Transport> Driver<T> {
         }
         // The ticket may have been dropped; the frames have their other ways.
         let _ = waiter.reply.send(result);
+    }
+
+    fn push(&mut self, id: RequestId, item: PushItem, last: bool) {
+        if let Ok((Answer::Images(frames, _), ..)) = &item {
+            self.hub.publish(frames);
+        }
+        if let Some(reader) = self.readers.get(&id) {
+            // A reader that is gone says so by an order of its own.
+            let _ = reader.send(item);
+        }
+        if last {
+            self.readers.remove(&id);
+        }
     }
 
     fn connect(&mut self) {

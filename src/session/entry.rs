@@ -2,7 +2,7 @@
 
 use super::assembly::Assembly;
 use crate::{
-    Answer, Command, RequestId,
+    Answer, Command, RequestId, Subscription,
     frame::Stamp,
     proto::{ActionRequest, frame_response::Response},
     wire::{
@@ -17,6 +17,7 @@ use crate::{
 pub(crate) enum Job {
     One(Command),
     Batch(Vec<Command>),
+    Subscribe(Subscription),
 }
 
 impl Job {
@@ -24,6 +25,7 @@ impl Job {
         match self {
             Self::One(command) => std::slice::from_ref(command),
             Self::Batch(commands) => commands,
+            Self::Subscribe(_) => &[],
         }
     }
 
@@ -42,7 +44,7 @@ impl Job {
     /// How many request IDs it takes.
     pub(crate) fn id_count(&self) -> u64 {
         match self {
-            Self::One(_) => 1,
+            Self::One(_) | Self::Subscribe(_) => 1,
             Self::Batch(commands) => 1 + commands.len() as u64,
         }
     }
@@ -55,6 +57,7 @@ impl Job {
     pub(crate) fn to_wire(&self, id: RequestId) -> ActionRequest {
         let asked = match self {
             Self::One(command) => Asked::One(command.clone()),
+            Self::Subscribe(subscription) => Asked::Subscribe(subscription.clone()),
             Self::Batch(commands) => {
                 let ids = self.item_ids(id).map(|id| id.to_string());
                 Asked::Batch(ids.zip(commands.iter().cloned()).collect())
@@ -78,11 +81,17 @@ pub(crate) struct Entry<W> {
 
 impl<W> Entry<W> {
     pub(crate) fn new(job: Job, waiter: W) -> Self {
-        let replies = job.commands().iter();
+        let replies: Vec<_> = match &job {
+            Job::Subscribe(_) => vec![(Assembly::acknowledgement(), None)],
+            Job::One(_) | Job::Batch(_) => {
+                let commands = job.commands().iter();
+                commands
+                    .map(|command| (Assembly::of(command), None))
+                    .collect()
+            }
+        };
         Self {
-            replies: replies
-                .map(|command| (Assembly::of(command), None))
-                .collect(),
+            replies,
             job,
             waiter,
             sent: false,

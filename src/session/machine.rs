@@ -13,6 +13,7 @@ use std::{
 use super::{
     Outcome, ReconnectPolicy, ResendPolicy,
     entry::{Entry, Job},
+    pushes::{PushedSet, Pushes},
 };
 use crate::{
     Answer, CameraName, CapturedImage, Error, ErrorKind, Frame, FrameSeq, Modality, RequestId,
@@ -23,6 +24,7 @@ use crate::{
     wire::{
         WireError,
         reply::{self, Failure, Meta, Part},
+        request::{self, Asked},
     },
 };
 
@@ -45,6 +47,13 @@ pub(crate) enum Action<W> {
         waiter: W,
         result: Result<Outcome, Error>,
     },
+    /// Something for the reader of a subscription.
+    Push {
+        id: RequestId,
+        item: Result<PushedSet<Arc<Frame>>, Error>,
+        /// Nothing comes after it.
+        last: bool,
+    },
     Connect,
     /// The last action: nothing is pending any more.
     Closed(Error),
@@ -65,6 +74,7 @@ pub(crate) struct Machine<W> {
     reconnect: ReconnectPolicy,
     resend: ResendPolicy,
     pending: Pending<Entry<W>>,
+    pushes: Pushes,
     /// Items of batches that are pending: which batch, and which place in it.
     items: HashMap<RequestId, (RequestId, usize)>,
     /// Requests not yet sent, oldest first; only while the link is not open.
@@ -87,6 +97,7 @@ impl<W> Machine<W> {
             reconnect,
             resend,
             pending: Pending::new(),
+            pushes: Pushes::default(),
             items: HashMap::new(),
             unsent: VecDeque::new(),
             plain_queue: VecDeque::new(),
@@ -121,6 +132,9 @@ impl<W> Machine<W> {
         for (index, item) in job.item_ids(id).enumerate() {
             self.items.insert(item, (id, index));
         }
+        if let Job::Subscribe(subscription) = &job {
+            self.pushes.open(id, subscription.clone());
+        }
         self.pending.insert(id, deadline, Entry::new(job, waiter));
         match self.link {
             Link::Open { .. } => self.send(id, out),
@@ -145,8 +159,35 @@ impl<W> Machine<W> {
 
     /// Nobody wants the reply to a request any more.
     pub(crate) fn cancel(&mut self, id: RequestId, out: &mut Vec<Action<W>>) {
+        if self.pending.get_mut(id).is_some_and(|entry| entry.sent) {
+            self.tell_cancelled(id, out);
+        }
         let message = "cancelled by the caller";
         self.fail(id, &Error::new(ErrorKind::Cancelled, message), out);
+    }
+
+    /// Nobody reads a subscription any more.
+    pub(crate) fn unsubscribe(&mut self, id: RequestId, out: &mut Vec<Action<W>>) {
+        if self.pushes.close(id) {
+            self.tell_cancelled(id, out);
+        }
+    }
+
+    /// The reader of a subscription is ready for more.
+    pub(crate) fn add_credits(&mut self, id: RequestId, credits: u32, out: &mut Vec<Action<W>>) {
+        let open = matches!(self.link, Link::Open { plain: false });
+        if self.pushes.add_credits(id, credits) && open {
+            let asked = Asked::AddCredits(id.to_string(), credits);
+            out.push(Action::Send(request::encode(String::new(), asked)));
+        }
+    }
+
+    /// Spares the server the work, where it can be told.
+    fn tell_cancelled(&self, id: RequestId, out: &mut Vec<Action<W>>) {
+        if matches!(self.link, Link::Open { plain: false }) {
+            let asked = Asked::Cancel(id.to_string());
+            out.push(Action::Send(request::encode(String::new(), asked)));
+        }
     }
 
     /// A stream is open; the server's description, or `None` for a plain one.
@@ -161,8 +202,22 @@ impl<W> Machine<W> {
             self.run += 1;
             self.instance = instance;
         }
+        for id in self.pushes.ids() {
+            self.restore(id, out);
+        }
         for id in std::mem::take(&mut self.unsent) {
             self.send(id, out);
+        }
+    }
+
+    /// Subscribes again to what was subscribed on the connection before.
+    fn restore(&self, id: RequestId, out: &mut Vec<Action<W>>) {
+        // One that was never acknowledged is sent like any other request.
+        if !self.unsent.contains(&id)
+            && let Some(subscription) = self.pushes.to_restore(id)
+        {
+            let asked = Asked::Subscribe(subscription);
+            out.push(Action::Send(request::encode(id.to_string(), asked)));
         }
     }
 
@@ -182,6 +237,13 @@ impl<W> Machine<W> {
             Some(&(batch, index)) => (batch, Some(index)),
             None => (id, None),
         };
+        let number = message.meta.as_ref().map_or(0, |meta| meta.push_number);
+        // Without a number it acknowledges the subscription: a reply like any
+        // other, but for one that was restored.
+        if self.pushes.contains(id) && (number > 0 || self.pending.get_mut(id).is_none()) {
+            self.push(id, number, reply::decode(message), now, out);
+            return;
+        }
         if self.pending.get_mut(owner).is_none_or(|entry| !entry.sent) {
             return;
         }
@@ -237,6 +299,51 @@ impl<W> Machine<W> {
             Ok(true) => self.complete(owner, out),
             Err(error) => self.bad_reply(owner, &error, out),
         }
+    }
+
+    /// A message with the ID of a subscription.
+    fn push(
+        &mut self,
+        id: RequestId,
+        number: u64,
+        part: Result<Part, WireError>,
+        now: Instant,
+        out: &mut Vec<Action<W>>,
+    ) {
+        let item = match self.pushed(id, number, part, now) {
+            Ok(None) => return,
+            Ok(Some(set)) => Ok(set),
+            Err(error) => Err(error.of_request(id)),
+        };
+        let last = item.is_err();
+        if last {
+            self.unsubscribe(id, out);
+        }
+        out.push(Action::Push { id, item, last });
+    }
+
+    /// What a push completes, if it does.
+    fn pushed(
+        &mut self,
+        id: RequestId,
+        number: u64,
+        part: Result<Part, WireError>,
+        now: Instant,
+    ) -> Result<Option<PushedSet<Arc<Frame>>>, Error> {
+        let broken = |error: WireError| {
+            let message = format!("the server's push cannot be used: {error}");
+            Error::new(ErrorKind::BadReply, message)
+        };
+        let part = part.map_err(broken)?;
+        let response = part.body.map_err(|failure| rejection(&failure))?;
+        if number == 0 {
+            return Ok(None);
+        }
+        let stamp = self.stamp(part.meta, now);
+        let place = (part.index, part.count);
+        let whole = self.pushes.part(id, number, place, response);
+        let whole = whole.map_err(broken)?;
+        Ok(whole.map(|whole| (self.number(id, whole.answer, stamp), stamp, whole.skipped)))
     }
 
     fn complete(&mut self, id: RequestId, out: &mut Vec<Action<W>>) {
@@ -306,6 +413,8 @@ impl<W> Machine<W> {
 
     fn fail(&mut self, id: RequestId, error: &Error, out: &mut Vec<Action<W>>) {
         if let Some(entry) = self.take(id) {
+            // A subscription that was not acknowledged never was.
+            self.pushes.close(id);
             out.push(Action::Complete {
                 id,
                 job: entry.job,
@@ -336,6 +445,18 @@ impl<W> Machine<W> {
             return;
         }
         self.plain_queue.clear();
+        self.pushes.interrupted();
+        if !matches!(self.reconnect, ReconnectPolicy::Never) {
+            for id in self.pushes.ids() {
+                let message = "the connection was lost; captures in between are missing";
+                let gap = Error::with_source(ErrorKind::Gap, message, error.clone());
+                out.push(Action::Push {
+                    id,
+                    item: Err(gap.of_request(id)),
+                    last: false,
+                });
+            }
+        }
         for id in self.pending.ids_where(|entry| entry.sent) {
             self.resend_or_fail(id, &error, out);
         }
@@ -375,6 +496,7 @@ impl<W> Machine<W> {
             for item in entry.job.item_ids(id) {
                 self.items.remove(&item);
             }
+            self.pushes.close(id);
             let (kind, message) = if entry.sent {
                 (ErrorKind::DeadlineExceeded, "no reply before the deadline")
             } else {
@@ -427,6 +549,14 @@ impl<W> Machine<W> {
             self.fail(id, &error, out);
         }
         self.unsent.clear();
+        for id in self.pushes.ids() {
+            self.pushes.close(id);
+            out.push(Action::Push {
+                id,
+                item: Err(reason.clone()),
+                last: true,
+            });
+        }
         out.push(Action::Closed(reason));
     }
 }

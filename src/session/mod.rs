@@ -9,12 +9,13 @@ mod driver;
 mod entry;
 mod limiter;
 mod machine;
+mod pushes;
 mod transport;
 
 use std::sync::Arc;
 
 pub use backoff::Backoff;
-pub(crate) use driver::{Order, Session, Waiter, spawn};
+pub(crate) use driver::{Order, PushItem, Session, Waiter, spawn};
 pub(crate) use entry::Job;
 pub(crate) use limiter::{InFlight, Permit};
 pub(crate) use machine::Submission;

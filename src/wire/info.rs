@@ -25,6 +25,8 @@ impl From<Capability> for Wire {
             Capability::Lighting => Self::Lighting,
             Capability::TimeOfDay => Self::TimeOfDay,
             Capability::Weather => Self::Weather,
+            Capability::Subscribe => Self::Subscribe,
+            Capability::Cancel => Self::Cancel,
         }
     }
 }
@@ -56,6 +58,7 @@ pub(crate) fn decode(info: proto::ServerInfo) -> Result<ServerInfo, WireError> {
             max_in_flight: limits.max_in_flight,
             max_batch_items: limits.max_batch_items,
             max_set_images: limits.max_set_images,
+            max_subscriptions: limits.max_subscriptions,
         },
         cameras: cameras.collect::<Result<Vec<CameraState>, _>>()?,
         engine_name: info.engine_name,

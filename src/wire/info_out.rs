@@ -30,6 +30,7 @@ pub(crate) fn encode(info: ServerInfo, server_time_ns: u64) -> proto::ServerInfo
             max_in_flight: limits.max_in_flight,
             max_batch_items: limits.max_batch_items,
             max_set_images: limits.max_set_images,
+            max_subscriptions: limits.max_subscriptions,
         }),
         tick_rate_hz: info.tick_rate_hz,
         paused: info.paused,

@@ -3,7 +3,7 @@
 use super::basics;
 use crate::{
     CameraName, CaptureSet, Command, Environment, Lens, Light, Modality, ModalitySet, ObjectName,
-    PartialTransform, SceneQuery, View,
+    PartialTransform, SceneQuery, Subscription, View,
     proto::{self, action_request::Action, set_intrinsics_request::Model},
 };
 
@@ -14,12 +14,24 @@ pub(crate) enum Asked {
     One(Command),
     /// Commands with their own request IDs, to run as one.
     Batch(Vec<(String, Command)>),
+    /// Capture sets pushed by the server.
+    Subscribe(Subscription),
+    /// More credits for the subscription with this request ID.
+    AddCredits(String, u32),
+    /// The request with this ID is given up.
+    Cancel(String),
 }
 
 /// The stream message for a request.
 pub(crate) fn encode(request_id: String, asked: Asked) -> proto::ActionRequest {
     let action = match asked {
         Asked::One(command) => command.into(),
+        Asked::Subscribe(subscription) => subscribe(subscription),
+        Asked::AddCredits(request_id, credits) => Action::AddCredits(proto::AddCreditsRequest {
+            request_id,
+            credits,
+        }),
+        Asked::Cancel(request_id) => Action::Cancel(proto::CancelRequest { request_id }),
         Asked::Batch(items) => Action::Batch(proto::BatchRequest {
             items: items
                 .into_iter()
@@ -31,6 +43,23 @@ pub(crate) fn encode(request_id: String, asked: Asked) -> proto::ActionRequest {
         request_id,
         action: Some(action),
     }
+}
+
+fn subscribe(subscription: Subscription) -> Action {
+    let set = subscription.set;
+    Action::Subscribe(proto::SubscribeRequest {
+        views: capture_views(set.views),
+        include_scene: set.include_scene,
+        rate_hz: subscription.rate_hz,
+        credits: subscription.credits,
+    })
+}
+
+fn capture_views(views: Vec<(View, ModalitySet)>) -> Vec<proto::CaptureView> {
+    let views = views.into_iter();
+    views
+        .map(|(view, modalities)| basics::capture_view(view, modalities))
+        .collect()
 }
 
 impl From<Command> for Action {
@@ -116,11 +145,8 @@ fn capture_action(view: &View, modality: Modality) -> Action {
 }
 
 fn capture_set_action(set: CaptureSet) -> Action {
-    let views = set.views.into_iter();
     Action::CaptureSet(proto::CaptureSetRequest {
-        views: views
-            .map(|(view, modalities)| basics::capture_view(view, modalities))
-            .collect(),
+        views: capture_views(set.views),
         include_scene: set.include_scene,
     })
 }

@@ -3,7 +3,7 @@
 use super::{WireError, basics, request::Asked};
 use crate::{
     CaptureSet, Command, Environment, Lens, Light, Modality, ModalitySet, PartialTransform,
-    SceneQuery, View,
+    SceneQuery, Subscription, View,
     proto::{self, action_request::Action, set_intrinsics_request::Model},
 };
 
@@ -17,13 +17,20 @@ pub(crate) fn decode(action: Option<Action>) -> Result<Asked, WireError> {
             let items = batch.items.into_iter().enumerate();
             let commands = items.map(|(index, item)| match decode(item.action) {
                 Ok(Asked::One(command)) => Ok((item.request_id, command)),
-                Ok(Asked::Batch(_)) => Err(WireError::new(format!(
-                    "batch item {index}: a batch cannot contain a batch"
+                Ok(_) => Err(WireError::new(format!(
+                    "batch item {index}: a batch holds only single commands"
                 ))),
                 Err(error) => Err(WireError::new(format!("batch item {index}: {error}"))),
             });
             Ok(Asked::Batch(commands.collect::<Result<_, _>>()?))
         }
+        Some(Action::Subscribe(m)) => Ok(Asked::Subscribe(Subscription {
+            set: capture_set(m.views, m.include_scene)?,
+            rate_hz: m.rate_hz,
+            credits: m.credits,
+        })),
+        Some(Action::AddCredits(m)) => Ok(Asked::AddCredits(m.request_id, m.credits)),
+        Some(Action::Cancel(m)) => Ok(Asked::Cancel(m.request_id)),
         Some(action) => command(action).map(Asked::One),
     }
 }
@@ -81,7 +88,7 @@ fn command(action: Action) -> Result<Command, WireError> {
             color: m.color.map(Into::into),
             transform: partial(m.transform),
         }),
-        Action::CaptureSet(m) => Command::CaptureSet(capture_set(m)?),
+        Action::CaptureSet(m) => Command::CaptureSet(capture_set(m.views, m.include_scene)?),
         Action::Step(m) => Command::Step {
             ticks: m.ticks.max(1),
         },
@@ -101,7 +108,9 @@ fn command(action: Action) -> Result<Command, WireError> {
             sun_color: m.sun_color.map(Into::into),
             weather: m.weather,
         }),
-        Action::Batch(_) => return Err(WireError::new("a batch is not a single command")),
+        Action::Batch(_) | Action::Subscribe(_) | Action::AddCredits(_) | Action::Cancel(_) => {
+            return Err(WireError::new("this is not a single command"));
+        }
     };
     Ok(command)
 }
@@ -122,8 +131,11 @@ pub(crate) fn capture(m: proto::CaptureRequest, modality: Modality) -> Command {
     }
 }
 
-fn capture_set(m: proto::CaptureSetRequest) -> Result<CaptureSet, WireError> {
-    let views = m.views.into_iter().map(|view| {
+fn capture_set(
+    views: Vec<proto::CaptureView>,
+    include_scene: bool,
+) -> Result<CaptureSet, WireError> {
+    let views = views.into_iter().map(|view| {
         let mut modalities = ModalitySet::EMPTY;
         for &number in &view.modalities {
             let modality = basics::modality(number)
@@ -139,7 +151,7 @@ fn capture_set(m: proto::CaptureSetRequest) -> Result<CaptureSet, WireError> {
     });
     Ok(CaptureSet {
         views: views.collect::<Result<_, _>>()?,
-        include_scene: m.include_scene,
+        include_scene,
     })
 }
 

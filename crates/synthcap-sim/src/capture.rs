@@ -1,0 +1,177 @@
+//! Takes images and describes the scene.
+
+use std::sync::Arc;
+
+use synthcap::{
+    Label, Modality, ModalitySet, ObjectState, Pixels, SceneQuery, SceneState,
+    frame::{Depth, Flow, FlowDirection, Normals, Rgb, Segmentation, SizeMismatch},
+    server::{Captured, CapturedView, EngineError, ResolvedView},
+};
+
+use crate::{
+    boxes::object_views,
+    camera::{Camera, Eye},
+    render::{self, Before, Shader, Shot},
+    simulator::{Simulator, no_object},
+    trace::Tracer,
+    world::Object,
+};
+
+/// Everything that the images of one moment are made from.
+struct Moment<'a> {
+    simulator: &'a Simulator,
+    now: &'a Tracer,
+    previous: Option<&'a Tracer>,
+}
+
+impl Simulator {
+    pub(crate) fn take(
+        &mut self,
+        views: &[ResolvedView],
+        query: Option<&SceneQuery>,
+    ) -> Result<Captured, EngineError> {
+        let now = self.world.tracer();
+        let previous = self.world.previous();
+        let moment = Moment {
+            simulator: self,
+            now: &now,
+            previous: previous.as_deref(),
+        };
+        let mut scene = query.map(|query| self.describe(query)).transpose()?;
+        let mut captured = Vec::with_capacity(views.len());
+        for view in views {
+            let camera = self.camera(&view.camera)?;
+            let shot = Shot::take(&now, Eye::new(&camera.now, view.width, view.height));
+            captured.push(moment.capture(view, camera, &shot).map_err(internal)?);
+            if let Some(scene) = &mut scene {
+                look(scene, &shot);
+            }
+        }
+        Ok(Captured {
+            views: captured,
+            scene,
+        })
+    }
+
+    /// The objects of a query, without what its views see of them.
+    fn describe(&self, query: &SceneQuery) -> Result<SceneState, EngineError> {
+        for name in &query.objects {
+            if self.world.get(name.as_str()).is_none() {
+                return Err(no_object(name));
+            }
+        }
+        let wanted = |object: &&Object| {
+            let class = query.class_name.as_deref();
+            class.is_none_or(|class| class == self.world.class_name(object))
+                && (query.objects.is_empty() || query.objects.contains(&object.name))
+        };
+        let state = |object: &Object| ObjectState {
+            label: self.world.label(object),
+            transform: object.transform,
+            box_3d: object.box_3d(),
+            views: Vec::new(),
+            dynamic: object.is_dynamic(),
+        };
+        Ok(SceneState {
+            objects: self
+                .world
+                .objects()
+                .iter()
+                .filter(wanted)
+                .map(state)
+                .collect(),
+        })
+    }
+}
+
+/// Adds to each object what a shot sees of it.
+fn look(scene: &mut SceneState, shot: &Shot<'_>) {
+    let ids: Vec<u32> = scene.objects.iter().map(|o| o.label.instance_id).collect();
+    let views = object_views(shot, |instance| ids.binary_search(&instance.id).is_ok());
+    for (object, view) in scene.objects.iter_mut().zip(views.into_iter().flatten()) {
+        object.views.push(view);
+    }
+}
+
+impl Moment<'_> {
+    fn capture(
+        &self,
+        view: &ResolvedView,
+        camera: &Camera,
+        shot: &Shot<'_>,
+    ) -> Result<CapturedView, SizeMismatch> {
+        let image = |modality| self.image(modality, camera, shot);
+        let images: Result<Vec<Pixels>, _> = view.modalities.iter().filter_map(image).collect();
+        Ok(CapturedView {
+            pose: camera.now.transform,
+            intrinsics: camera.now.intrinsics.resized(view.width, view.height),
+            images: images?,
+        })
+    }
+
+    /// `None` for a modality that the simulator does not list.
+    fn image(
+        &self,
+        modality: Modality,
+        camera: &Camera,
+        shot: &Shot<'_>,
+    ) -> Option<Result<Pixels, SizeMismatch>> {
+        let (width, height) = (shot.eye.width, shot.eye.height);
+        Some(match modality {
+            Modality::Rgb => Rgb::new(width, height, self.color(shot)).map(Pixels::from),
+            Modality::Depth => Depth::new(width, height, render::depth(shot)).map(Pixels::from),
+            Modality::Segmentation => {
+                let ids = render::ids(shot);
+                let labels = self.labels(shot);
+                Segmentation::new(width, height, ids, labels).map(Pixels::from)
+            }
+            Modality::Normals => {
+                Normals::new(width, height, render::normals(shot)).map(Pixels::from)
+            }
+            Modality::Flow => {
+                let before = self.before(camera, shot);
+                let (uv, valid) = render::flow(shot, before.as_ref());
+                Flow::new(width, height, &uv, &valid, FlowDirection::Backward).map(Pixels::from)
+            }
+            _ => return None,
+        })
+    }
+
+    fn color(&self, shot: &Shot<'_>) -> Vec<u8> {
+        let shader = Shader {
+            tracer: self.now,
+            objects: self.simulator.world.objects(),
+            lights: &self.simulator.lights,
+            weather: self.simulator.settings.weather,
+        };
+        render::rgb(shot, &shader, self.simulator.config.rgb_samples)
+    }
+
+    /// The labels of the objects that a shot sees, in the order of their IDs.
+    fn labels(&self, shot: &Shot<'_>) -> Arc<[Label]> {
+        let objects = self.simulator.world.objects();
+        let mut seen = vec![false; objects.len()];
+        for hit in &shot.hits {
+            if let Some(seen) = seen.get_mut(hit.instance as usize) {
+                *seen = true;
+            }
+        }
+        let visible = objects.iter().zip(seen).filter(|(_, seen)| *seen);
+        visible
+            .map(|(object, _)| self.simulator.world.label(object))
+            .collect()
+    }
+
+    fn before(&self, camera: &Camera, shot: &Shot<'_>) -> Option<Before<'_>> {
+        let (tracer, pose) = (self.previous?, camera.previous?);
+        let eye = Eye::new(&pose, shot.eye.width, shot.eye.height);
+        Some(Before::new(self.now, &shot.eye, tracer, eye))
+    }
+}
+
+/// The modalities that the simulator makes: all.
+pub(crate) const MODALITIES: ModalitySet = ModalitySet::ALL;
+
+fn internal(mismatch: SizeMismatch) -> EngineError {
+    EngineError::new(synthcap::ErrorCode::Internal, mismatch.to_string())
+}

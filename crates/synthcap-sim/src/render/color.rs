@@ -1,0 +1,138 @@
+//! The colour image: shading at pixel centres, more samples where it shows,
+//! and the way from radiance to bytes.
+
+use glam::{Vec2, Vec3A};
+
+use super::{
+    Shot,
+    occlusion::Occlusion,
+    shade::{Likely, Shader},
+};
+use crate::{camera::pixel_center, trace::Hit};
+
+/// Pixels get more samples when they differ from a neighbour by more than this
+/// share of white, as the eye sees it.
+const CONTRAST: f32 = 0.045;
+
+/// sRGB bytes (red, green, blue, alpha). `samples` is how many rays a pixel with
+/// contrast gets at the most, the one through its centre included.
+pub(crate) fn rgb(shot: &Shot<'_>, shader: &Shader<'_>, samples: u32) -> Vec<u8> {
+    let occlusion = Occlusion::new(shot);
+    let picture = Picture {
+        shot,
+        shader,
+        occlusion: &occlusion,
+    };
+    let mut colors = shot.map(Vec3A::ZERO, Likely::default, |likely, x, y, hit| {
+        picture.color((x, y), pixel_center(x, y), hit, likely)
+    });
+    if samples > 1 {
+        colors = picture.refined(&colors, samples);
+    }
+    let encode = SrgbTable::new();
+    colors
+        .iter()
+        .flat_map(|c| [encode.byte(c.x), encode.byte(c.y), encode.byte(c.z), 255])
+        .collect()
+}
+
+struct Picture<'a> {
+    shot: &'a Shot<'a>,
+    shader: &'a Shader<'a>,
+    occlusion: &'a Occlusion,
+}
+
+impl Picture<'_> {
+    /// Display light (linear, 0 to 1) of a hit at an image position in a pixel.
+    fn color(&self, pixel: (u32, u32), at: Vec2, hit: &Hit, likely: &mut Likely) -> Vec3A {
+        let ray = self.shot.eye.ray(at);
+        let radiance = if hit.is_miss() {
+            self.shader.background(&ray)
+        } else {
+            let surface = self.shader.surface(&ray, hit);
+            let open = self
+                .occlusion
+                .open(pixel.0, pixel.1, surface.point, surface.flat);
+            let radiance = self.shader.radiance(&ray, &surface, open, likely);
+            self.shader.through_air(&ray, hit.t, radiance)
+        };
+        tone(radiance * self.shader.lights.exposure)
+    }
+
+    /// With more samples for pixels that have contrast.
+    fn refined(&self, colors: &[Vec3A], samples: u32) -> Vec<Vec3A> {
+        let (width, height) = (self.shot.eye.width, self.shot.eye.height);
+        let index = |x: u32, y: u32| y as usize * width as usize + x as usize;
+        let rough = |x: u32, y: u32| {
+            let here = index(x, y);
+            let neighbours = [
+                (x > 0).then(|| here - 1),
+                (x + 1 < width).then(|| here + 1),
+                (y > 0).then(|| here - width as usize),
+                (y + 1 < height).then(|| here + width as usize),
+            ];
+            neighbours.into_iter().flatten().any(|other| {
+                let hits = (&self.shot.hits[here], &self.shot.hits[other]);
+                hits.0.instance != hits.1.instance || contrast(colors[here], colors[other])
+            })
+        };
+        self.shot
+            .map(Vec3A::ZERO, Likely::default, |likely, x, y, _| {
+                let center = colors[index(x, y)];
+                if !rough(x, y) {
+                    return center;
+                }
+                let extra = (1..samples).map(|k| {
+                    let at = Vec2::new(x as f32, y as f32) + sample_place(k);
+                    let hit = self.shot.tracer.closest(self.shot.eye.ray(at));
+                    self.color((x, y), at, &hit, likely)
+                });
+                (center + extra.sum::<Vec3A>()) / samples as f32
+            })
+    }
+}
+
+/// Where in a pixel its k-th sample lies, the 0th in its centre: the additive
+/// sequence that fills a square most evenly (Roberts' R2).
+fn sample_place(k: u32) -> Vec2 {
+    let step = Vec2::new(0.754_877_7, 0.569_840_3);
+    (Vec2::splat(0.5) + k as f32 * step).fract()
+}
+
+fn contrast(a: Vec3A, b: Vec3A) -> bool {
+    let eye = |c: Vec3A| Vec3A::new(c.x.sqrt(), c.y.sqrt(), c.z.sqrt());
+    (eye(a) - eye(b)).abs().max_element() > CONTRAST
+}
+
+/// Radiance to display light, 0 to 1: a film-like curve with a soft shoulder
+/// (Narkowicz' fit of ACES).
+fn tone(radiance: Vec3A) -> Vec3A {
+    let x = radiance.max(Vec3A::ZERO).min(Vec3A::splat(1e4)) * 0.62;
+    let mapped = (x * (2.51 * x + Vec3A::splat(0.03)))
+        / (x * (2.43 * x + Vec3A::splat(0.59)) + Vec3A::splat(0.14));
+    mapped.clamp(Vec3A::ZERO, Vec3A::ONE)
+}
+
+/// Linear to sRGB bytes by looking up, for powers are slow.
+struct SrgbTable(Vec<u8>);
+
+impl SrgbTable {
+    const STEPS: usize = 8192;
+
+    fn new() -> Self {
+        let byte = |i: usize| {
+            let c = i as f32 / Self::STEPS as f32;
+            let s = if c <= 0.003_130_8 {
+                12.92 * c
+            } else {
+                1.055 * c.powf(1.0 / 2.4) - 0.055
+            };
+            (s * 255.0 + 0.5) as u8
+        };
+        Self((0..=Self::STEPS).map(byte).collect())
+    }
+
+    fn byte(&self, linear: f32) -> u8 {
+        self.0[(linear * Self::STEPS as f32) as usize]
+    }
+}

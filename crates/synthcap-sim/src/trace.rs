@@ -1,0 +1,231 @@
+//! Rays against all objects of one moment: a tree of instances over the trees
+//! of their meshes.
+
+use std::sync::Arc;
+
+use glam::{Affine3A, Mat3A, Vec3, Vec3A};
+use obvhs::aabb::Aabb;
+
+use crate::{
+    mesh::{Mesh, MeshHit},
+    tree::{Ray, Tree},
+};
+
+/// A mesh with its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Instance {
+    /// The object's instance ID.
+    pub(crate) id: u32,
+    pub(crate) mesh: Arc<Mesh>,
+    pub(crate) to_world: Affine3A,
+    to_local: Affine3A,
+    /// Turns local normals into world normals, not of unit length.
+    normals: Mat3A,
+}
+
+/// The nearest thing on a ray.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hit {
+    /// In multiples of the ray's direction.
+    pub(crate) t: f32,
+    /// Barycentric, along the triangle's first edge.
+    pub(crate) u: f32,
+    /// Barycentric, along the triangle's second edge.
+    pub(crate) v: f32,
+    /// Place in [`Tracer::instances`].
+    pub(crate) instance: u32,
+    pub(crate) triangle: u32,
+}
+
+impl Hit {
+    /// Nothing on the ray.
+    pub(crate) const MISS: Self = Self {
+        t: f32::INFINITY,
+        u: 0.0,
+        v: 0.0,
+        instance: u32::MAX,
+        triangle: u32::MAX,
+    };
+
+    #[inline]
+    pub(crate) fn is_miss(&self) -> bool {
+        self.instance == u32::MAX
+    }
+}
+
+impl Instance {
+    pub(crate) fn new(id: u32, mesh: Arc<Mesh>, to_world: Affine3A) -> Self {
+        let to_local = to_world.inverse();
+        Self {
+            id,
+            mesh,
+            to_world,
+            to_local,
+            normals: to_local.matrix3.transpose(),
+        }
+    }
+
+    /// A ray in the instance's own space; its parameter is the same.
+    #[inline(always)]
+    fn local(&self, ray: &Ray) -> Ray {
+        Ray::new(
+            self.to_local.transform_point3a(ray.origin),
+            self.to_local.transform_vector3a(ray.direction),
+            ray.tmin,
+            ray.tmax,
+        )
+    }
+
+    /// Whether the ray meets this instance, whatever stands before it.
+    #[inline]
+    pub(crate) fn blocks(&self, ray: &Ray) -> bool {
+        self.mesh.blocks(self.local(ray))
+    }
+
+    /// A hit's point in the instance's own space.
+    #[inline]
+    pub(crate) fn local_point(&self, hit: &Hit) -> Vec3A {
+        let triangle = self.mesh.triangle(hit.triangle);
+        triangle.corner + hit.u * triangle.edge1 + hit.v * triangle.edge2
+    }
+
+    /// The flat normal of a hit's triangle in the world, of unit length, on the
+    /// side that the direction comes from.
+    #[inline]
+    pub(crate) fn flat_normal(&self, hit: &Hit, direction: Vec3A) -> Vec3A {
+        self.flat_normal_on_side(hit, self.facing(hit, direction))
+    }
+
+    /// Which side of a hit's triangle the direction comes from: 1 or -1.
+    #[inline]
+    pub(crate) fn facing(&self, hit: &Hit, direction: Vec3A) -> f32 {
+        let triangle = self.mesh.triangle(hit.triangle);
+        let normal = self.normals * triangle.edge1.cross(triangle.edge2);
+        if normal.dot(direction) > 0.0 {
+            -1.0
+        } else {
+            1.0
+        }
+    }
+
+    /// The flat normal of a hit's triangle in the world, on one of its sides.
+    #[inline]
+    pub(crate) fn flat_normal_on_side(&self, hit: &Hit, side: f32) -> Vec3A {
+        let triangle = self.mesh.triangle(hit.triangle);
+        let normal = self.normals * triangle.edge1.cross(triangle.edge2);
+        side * normal.normalize_or_zero()
+    }
+
+    /// A local direction across a surface, in the world, of unit length.
+    #[inline]
+    pub(crate) fn world_normal(&self, local: Vec3) -> Vec3A {
+        (self.normals * Vec3A::from(local)).normalize_or_zero()
+    }
+
+    /// The box around the instance in the world.
+    fn bounds(&self) -> Aabb {
+        let points = self
+            .corners()
+            .map(|corner| self.to_world.transform_point3a(corner));
+        let mut bounds = Aabb::from_points(&points);
+        let reach = bounds.min.abs().max(bounds.max.abs()).max_element();
+        let grow = Vec3A::splat(reach * 1e-6 + 1e-6);
+        bounds.min -= grow;
+        bounds.max += grow;
+        bounds
+    }
+
+    /// The corners of the mesh's box, local.
+    pub(crate) fn corners(&self) -> [Vec3A; 8] {
+        let (min, max) = self.mesh.bounds();
+        std::array::from_fn(|i| {
+            let pick = |axis: usize| {
+                if i >> axis & 1 == 0 {
+                    min[axis]
+                } else {
+                    max[axis]
+                }
+            };
+            Vec3A::new(pick(0), pick(1), pick(2))
+        })
+    }
+}
+
+/// All objects of one moment, immutable.
+#[derive(Debug)]
+pub(crate) struct Tracer {
+    instances: Vec<Instance>,
+    tree: Tree,
+}
+
+impl Tracer {
+    /// Instances in the order of their IDs.
+    pub(crate) fn new(instances: Vec<Instance>) -> Self {
+        let boxes: Vec<Aabb> = instances.iter().map(Instance::bounds).collect();
+        Self {
+            tree: Tree::new(&boxes, 1),
+            instances,
+        }
+    }
+
+    pub(crate) fn instances(&self) -> &[Instance] {
+        &self.instances
+    }
+
+    pub(crate) fn instance(&self, hit: &Hit) -> &Instance {
+        &self.instances[hit.instance as usize]
+    }
+
+    /// The place of an instance ID in [`Self::instances`].
+    pub(crate) fn index_of(&self, id: u32) -> Option<usize> {
+        self.instances.binary_search_by_key(&id, |i| i.id).ok()
+    }
+
+    /// The instance of a leaf. Leaves hold one each, so none is empty.
+    #[inline(always)]
+    fn leaf(&self, leaf: usize) -> u32 {
+        self.tree.slots()[leaf].unwrap_or_default()
+    }
+
+    /// The nearest hit, or [`Hit::MISS`].
+    #[inline]
+    pub(crate) fn closest(&self, ray: Ray) -> Hit {
+        let mut best: Option<(u32, MeshHit)> = None;
+        self.tree.walk(ray, |leaf, ray| {
+            let index = self.leaf(leaf);
+            let instance = &self.instances[index as usize];
+            if let Some(hit) = instance.mesh.closest(instance.local(ray)) {
+                ray.tmax = hit.t;
+                best = Some((index, hit));
+            }
+            false
+        });
+        best.map_or(Hit::MISS, |(instance, hit)| Hit {
+            t: hit.t,
+            u: hit.u,
+            v: hit.v,
+            instance,
+            triangle: hit.triangle,
+        })
+    }
+
+    /// Whether anything lies on the ray. `likely` is the instance to look at
+    /// first, and becomes the one found: neighbouring rays mostly agree.
+    #[inline]
+    pub(crate) fn blocked(&self, ray: Ray, likely: &mut Option<u32>) -> bool {
+        if let Some(index) = *likely
+            && self.instances[index as usize].blocks(&ray)
+        {
+            return true;
+        }
+        let before = likely.take();
+        self.tree.walk(ray, |leaf, ray| {
+            let index = self.leaf(leaf);
+            if before != Some(index) && self.instances[index as usize].blocks(ray) {
+                *likely = Some(index);
+            }
+            likely.is_some()
+        });
+        likely.is_some()
+    }
+}
