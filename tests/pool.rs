@@ -101,7 +101,11 @@ async fn what_must_not_run_twice_is_never_sent_twice() -> TestResult {
     let jobs = (0..200).map(|index| {
         let built = built.clone();
         move |client: &Client| {
-            *built.lock().unwrap().entry(index).or_default() += 1;
+            *built
+                .lock()
+                .expect("no job panics")
+                .entry(index)
+                .or_default() += 1;
             let object = client.object(format!("object-{index}"));
             object.spawn("shape:cube", Transform::IDENTITY)
         }
@@ -127,7 +131,7 @@ async fn what_must_not_run_twice_is_never_sent_twice() -> TestResult {
     assert_eq!((stats.done(), stats.failed()), (done, unknown));
     // What was built again was moved without having been sent.
     let moved: u64 = stats.servers.iter().map(|server| server.moved).sum();
-    let built: usize = built.lock().unwrap().values().sum();
+    let built: usize = built.lock().expect("no job panics").values().sum();
     assert_eq!(built as u64, 200 + moved);
     Ok(())
 }
@@ -143,7 +147,7 @@ async fn tasks_run_again_only_when_allowed() -> TestResult {
         let count = called.clone();
         let job = move |client: Client| {
             count.fetch_add(1, Ordering::Relaxed);
-            let doomed = doomed.lock().unwrap().take();
+            let doomed = doomed.lock().expect("no job panics").take();
             async move {
                 client.default_camera().rgb().await?;
                 // The first server dies between two requests of the job.
