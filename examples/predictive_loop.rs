@@ -15,7 +15,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let one_by_one = orbit(&client, 1).await?;
     let predicted = orbit(&client, 3).await?;
     let gain = one_by_one.as_secs_f64() / predicted.as_secs_f64();
-    println!("{FRAMES} frames: {one_by_one:.0?} one by one, {predicted:.0?} with three in flight");
+    println!("{FRAMES} frames: {one_by_one:.2?} one by one, {predicted:.2?} with three in flight");
     println!("{gain:.1} times as fast");
     client.close().await?;
     server.shutdown().await;

@@ -92,11 +92,11 @@ async fn a_lost_server_leaves_its_jobs_to_the_other_and_is_used_again() -> TestR
 
 #[tokio::test]
 async fn what_must_not_run_twice_is_never_sent_twice() -> TestResult {
-    let first = serve(TinyEngine::default()).await;
-    let second = serve(TinyEngine::default()).await;
+    let (one, two) = (TinyEngine::default(), TinyEngine::default());
+    let logs = [one.spawned.clone(), two.spawned.clone()];
+    let (first, second) = (serve(one).await, serve(two).await);
     let pool = builder(&[&first, &second]).connect().await?;
-    // How often each job was sent: a spawn goes out once at the most, however
-    // often its request was built.
+    // How often each job was asked for its request.
     let built = Arc::new(Mutex::new(BTreeMap::<usize, usize>::new()));
     let jobs = (0..200).map(|index| {
         let built = built.clone();
@@ -133,6 +133,18 @@ async fn what_must_not_run_twice_is_never_sent_twice() -> TestResult {
     let moved: u64 = stats.servers.iter().map(|server| server.moved).sum();
     let built: usize = built.lock().expect("no job panics").values().sum();
     assert_eq!(built as u64, 200 + moved);
+
+    // And so say the engines themselves.
+    first.shutdown().await;
+    let mut names: Vec<_> = logs
+        .iter()
+        .flat_map(|log| log.lock().expect("no engine panics").clone())
+        .collect();
+    let carried_out = names.len() as u64;
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len() as u64, carried_out, "none on both servers");
+    assert!((done..=200).contains(&carried_out));
     Ok(())
 }
 
