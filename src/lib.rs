@@ -1,6 +1,7 @@
 //! Synthetic-data capture from simulators over one gRPC stream.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod blocking;
 mod capability;
 mod client;
 mod command;
@@ -22,10 +23,10 @@ mod wire;
 
 pub use capability::{Capability, ServerInfo, ServerLimits};
 pub use client::{
-    Batch, BatchItem, BatchReplies, Camera, CaptureLoop, Client, ClientBuilder, Compression,
-    Delivery, Done, FrameSet, FrameSubscription, Keepalive, Latest, Lease, Object, OnError,
-    Planned, Pool, PoolBuilder, PoolResults, PoolStart, PoolStats, Request, Rerun, ServerState,
-    ServerStats, Stamped, Subscribe, Ticket,
+    Batch, BatchItem, BatchReplies, Camera, CaptureLoop, Client, ClientBuilder, ClientConfig,
+    Compression, Delivery, Done, FrameSet, FrameSubscription, Keepalive, KeepalivePolicy, Latest,
+    Lease, LogLevel, Object, OnError, Planned, Pool, PoolBuilder, PoolResults, PoolStart,
+    PoolStats, Preset, Request, Rerun, ServerState, ServerStats, Stamped, Subscribe, Ticket,
 };
 pub use command::{
     Answer, CaptureSet, CapturedImage, Command, Environment, Lens, Light, SceneQuery, Subscription,

@@ -7,10 +7,11 @@ use super::{
     request::{Done, Needs, Read, Request, Stamped},
 };
 use crate::{
-    CameraName, Capability, CaptureSet, Command, Error, ErrorKind, Frame, FrameStream, Intrinsics,
-    Lens, Modality, ModalitySet, PartialTransform, Rotator, SceneState, Transform, Vec3, View,
+    CameraName, CameraState, Capability, CaptureSet, Command, Error, Frame, FrameStream,
+    Intrinsics, Lens, Modality, ModalitySet, PartialTransform, Rotator, SceneState, Transform,
+    Vec3, View,
     frame::{Depth, Flow, Normals, Rgb, Segmentation, Stamp, TypedPixels},
-    session::{Job, Peer},
+    session::{Job, Outcome},
     streams::Filter,
 };
 
@@ -128,18 +129,20 @@ impl Camera {
         )
     }
 
-    /// Moves the camera. Parts that are left out stay; on a plain UESynth server,
-    /// which would reset them, leaving location or rotation out is refused.
+    /// Moves the camera. Parts that are left out stay.
+    ///
+    /// A plain UESynth server would reset them, so there the client fills them
+    /// in: with what the moves it made before, or its last answer to
+    /// [`transform`](Self::transform), say of the server's one camera. When it
+    /// knows neither, it asks the server first and holds this and every later
+    /// request back until the answer is there, so that their order stays. This
+    /// is exact as long as this client alone moves the camera; after something
+    /// else has, ask for `transform` before moving in part. A move that a plain
+    /// server fails ends with [`ErrorKind::NoReply`](crate::ErrorKind), and then
+    /// moves in part that were made after it and before that was known may have
+    /// filled in what it should have set.
     pub fn set_transform(&self, transform: impl Into<PartialTransform>) -> Request<Done> {
         let transform = transform.into();
-        let partial = transform.location.is_none() || transform.rotation.is_none();
-        let plain = matches!(&*self.inner.session.peer.borrow(), Peer::Plain);
-        if partial && plain {
-            let message = "a plain UESynth server resets what a partial move leaves out; \
-                           set location and rotation together";
-            let error = Error::new(ErrorKind::InvalidInput, message);
-            return Request::refused(&self.inner, error, answers::done);
-        }
         let command = Command::SetCameraTransform {
             camera: self.view.camera.clone(),
             transform,
@@ -161,6 +164,42 @@ impl Camera {
     /// centimetres.
     pub fn look_at(&self, from: Vec3, target: Vec3) -> Request<Done> {
         self.set_transform(Transform::look_at(from, target))
+    }
+
+    /// The camera as it stands: its name, pose and intrinsics, of one tick.
+    pub fn state(&self) -> Request<Stamped<CameraState>> {
+        self.listed(answers::camera_state)
+    }
+
+    /// The intrinsics at the camera's own resolution, in pixels.
+    pub fn intrinsics(&self) -> Request<Stamped<Intrinsics>> {
+        self.listed(answers::camera_intrinsics)
+    }
+
+    /// The horizontal field of view in degrees.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let server = synthcap_sim::serve(synthcap_sim::SimConfig::small()).await?;
+    /// # let client = synthcap::Client::connect(server.url()).await?;
+    /// let camera = client.default_camera();
+    /// camera.set_fov(60.0).await?;
+    /// assert!((camera.fov().await?.value - 60.0).abs() < 1e-3);
+    /// # client.close().await?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub fn fov(&self) -> Request<Stamped<f64>> {
+        self.listed(answers::camera_fov)
+    }
+
+    /// What the list of cameras says of this one.
+    fn listed<T>(&self, read: fn(Outcome, &CameraName) -> Result<T, Error>) -> Request<T> {
+        Request::reading(
+            &self.inner,
+            Job::One(Command::ListCameras),
+            Needs::Extension(Capability::Cameras),
+            Read::OfCamera(self.name().clone(), read),
+        )
     }
 
     /// Sets the horizontal field of view in degrees, above 0 and below 180.
@@ -214,15 +253,17 @@ impl Camera {
 
     /// The newest frame of a modality, whoever asked for it.
     pub fn latest(&self, modality: Modality) -> Latest {
-        Latest::new(self.inner.session.hub.latest.slot(self.name(), modality))
+        Latest::new(&self.inner, self.name(), modality)
     }
 
     /// Every frame of these modalities of this camera that arrives from now on.
     pub fn frames(&self, modalities: impl Into<ModalitySet>) -> FrameStream {
-        self.inner.session.hub.streams.open(Filter {
+        let streams = &self.inner.session.hub.streams;
+        let stream = streams.open(Filter {
             camera: Some(self.view.camera.clone()),
             modalities: modalities.into(),
-        })
+        });
+        stream.waiting(self.inner.waiting())
     }
 }
 
@@ -237,7 +278,7 @@ pub(super) fn image<T>(
     inner: &Arc<Inner>,
     view: View,
     modality: Modality,
-    read: Read<T>,
+    read: fn(Outcome) -> Result<T, Error>,
 ) -> Request<T> {
     let job = Job::One(Command::Capture { view, modality });
     Request::new(inner, job, Needs::Images(modality.into()), read)

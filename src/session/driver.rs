@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Instant};
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
@@ -10,6 +10,7 @@ use super::{
     machine::{Action, Machine, Submission},
     pushes::PushedSet,
     transport::{Connection, Inbound, Peer, Transport},
+    unary::{Call, CallFailure, Calls},
 };
 use crate::{
     Answer, Command, Error, ErrorKind, Frame, RequestId,
@@ -161,14 +162,17 @@ enum Link<T> {
     Up {
         outbound: mpsc::UnboundedSender<ActionRequest>,
         inbound: Inbound,
+        calls: Calls,
+        /// Bounded by the requests in flight, and each by its deadline.
+        calling: FuturesUnordered<Call>,
     },
 }
 
-#[expect(clippy::large_enum_variant, reason = "lives on the stack for a moment")]
 enum Event<T> {
     Orders(usize),
     Connected(T, Result<Connection, Error>),
     Message(Option<Result<FrameResponse, Error>>),
+    Called(Result<FrameResponse, CallFailure>),
     Timer,
 }
 
@@ -220,6 +224,13 @@ impl<T: Transport> Driver<T> {
                     let message = "the server ended the stream";
                     self.lost(Error::new(ErrorKind::Unreachable, message));
                 }
+                Event::Called(Ok(message)) => {
+                    self.machine.message(message, now(), &mut self.actions);
+                }
+                Event::Called(Err(failure)) => {
+                    let CallFailure { id, error } = failure;
+                    self.machine.call_failed(id, &error, &mut self.actions);
+                }
                 Event::Timer => self.machine.wake(now(), &mut self.actions),
             }
         }
@@ -240,7 +251,12 @@ impl<T: Transport> Driver<T> {
                     let (transport, result) = attempt.await;
                     Event::Connected(transport, result)
                 }
-                Link::Up { inbound, .. } => Event::Message(inbound.next().await),
+                Link::Up {
+                    inbound, calling, ..
+                } => tokio::select! {
+                    message = inbound.next() => Event::Message(message),
+                    Some(called) = calling.next() => Event::Called(called),
+                },
             }
         };
         tokio::select! {
@@ -278,6 +294,8 @@ impl<T: Transport> Driver<T> {
         self.link = Link::Up {
             outbound: connection.outbound,
             inbound: connection.inbound,
+            calls: connection.calls,
+            calling: FuturesUnordered::new(),
         };
         // Receivers may all be gone; then nobody needs to know.
         let _ = self.peer.send(connection.peer);
@@ -303,6 +321,12 @@ impl<T: Transport> Driver<T> {
                         // Fails only when the stream is going down, which its
                         // other half reports.
                         let _ = outbound.send(request);
+                    }
+                }
+                Action::Call(id, request, until) => {
+                    if let Link::Up { calls, calling, .. } = &self.link {
+                        let limit = until.saturating_duration_since(now());
+                        calling.push(calls(id, request, limit));
                     }
                 }
                 Action::Complete {

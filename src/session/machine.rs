@@ -13,6 +13,7 @@ use std::{
 use super::{
     Outcome, ReconnectPolicy, ResendPolicy,
     entry::{Entry, Job},
+    plain::{PlainServer, Prepared, To},
     pushes::{PushedSet, Pushes},
 };
 use crate::{
@@ -34,13 +35,24 @@ pub(crate) struct Submission<W> {
     pub(crate) id: RequestId,
     pub(crate) job: Job,
     pub(crate) deadline: Instant,
+    pub(crate) via: Via,
     pub(crate) waiter: W,
+}
+
+/// How a request travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Via {
+    Stream,
+    /// As a call of its own, which ends at this time.
+    Unary(Instant),
 }
 
 /// What a session wants done.
 #[derive(Debug)]
 pub(crate) enum Action<W> {
     Send(ActionRequest),
+    /// Make a unary call, which ends at this time at the latest.
+    Call(RequestId, ActionRequest, Instant),
     Complete {
         id: RequestId,
         job: Job,
@@ -77,10 +89,11 @@ pub(crate) struct Machine<W> {
     pushes: Pushes,
     /// Items of batches that are pending: which batch, and which place in it.
     items: HashMap<RequestId, (RequestId, usize)>,
-    /// Requests not yet sent, oldest first; only while the link is not open.
+    /// Requests not yet sent, oldest first; only while the link is not open or a
+    /// plain server is being asked where its camera is.
     unsent: VecDeque<RequestId>,
-    /// Requests sent to a plain server, in the order in which it serves them.
-    plain_queue: VecDeque<RequestId>,
+    /// Only of use while the link is open to a plain server.
+    plain: PlainServer,
     /// How many connection attempts have failed since the last good message.
     failures: u32,
     /// Which run of the server this is, counted from 1.
@@ -100,7 +113,7 @@ impl<W> Machine<W> {
             pushes: Pushes::default(),
             items: HashMap::new(),
             unsent: VecDeque::new(),
-            plain_queue: VecDeque::new(),
+            plain: PlainServer::new(),
             failures: 0,
             run: 0,
             instance: None,
@@ -127,6 +140,7 @@ impl<W> Machine<W> {
             id,
             job,
             deadline,
+            via,
             waiter,
         } = submission;
         for (index, item) in job.item_ids(id).enumerate() {
@@ -135,26 +149,62 @@ impl<W> Machine<W> {
         if let Job::Subscribe(subscription) = &job {
             self.pushes.open(id, subscription.clone());
         }
-        self.pending.insert(id, deadline, Entry::new(job, waiter));
-        match self.link {
-            Link::Open { .. } => self.send(id, out),
-            Link::Connecting | Link::Waiting { .. } => self.unsent.push_back(id),
-            Link::Closed => {
-                let error = Error::new(ErrorKind::Closed, "the client was closed");
-                self.fail(id, &error, out);
+        self.pending
+            .insert(id, deadline, Entry::new(job, waiter, via));
+        if matches!(self.link, Link::Closed) {
+            let error = Error::new(ErrorKind::Closed, "the client was closed");
+            self.fail(id, &error, out);
+            return;
+        }
+        self.unsent.push_back(id);
+        self.flush(out);
+    }
+
+    /// Sends what may be sent now, in the order in which it was asked.
+    fn flush(&mut self, out: &mut Vec<Action<W>>) {
+        while let Link::Open { plain } = self.link
+            && !(plain && self.plain.holds_back())
+            && let Some(id) = self.unsent.pop_front()
+        {
+            self.send(id, plain, out);
+        }
+    }
+
+    fn send(&mut self, id: RequestId, plain: bool, out: &mut Vec<Action<W>>) {
+        let Some(entry) = self.pending.get_mut(id) else {
+            return;
+        };
+        let prepared = match entry.via {
+            Via::Unary(_) if plain => self.plain.prepare_call(id, &entry.job),
+            Via::Stream if plain => self.plain.prepare(id, &entry.job),
+            Via::Unary(_) | Via::Stream => Prepared::Send(entry.job.to_wire(id)),
+        };
+        match prepared {
+            Prepared::Send(request) => {
+                entry.sent = true;
+                entry.ever_sent = true;
+                if plain {
+                    self.plain_order += 1;
+                    entry.plain_order = self.plain_order;
+                }
+                out.push(match entry.via {
+                    Via::Stream => Action::Send(request),
+                    Via::Unary(until) => Action::Call(id, request, until),
+                });
+            }
+            Prepared::AskFirst(questions) => {
+                self.unsent.push_front(id);
+                out.extend(questions.map(Action::Send));
+            }
+            Prepared::Refuse(why) => {
+                self.fail(id, &Error::new(ErrorKind::InvalidInput, why), out);
             }
         }
     }
 
-    fn send(&mut self, id: RequestId, out: &mut Vec<Action<W>>) {
-        let Some(entry) = self.pending.get_mut(id) else {
-            return;
-        };
-        entry.sent = true;
-        if matches!(self.link, Link::Open { plain: true }) {
-            self.plain_queue.push_back(id);
-        }
-        out.push(Action::Send(entry.job.to_wire(id)));
+    /// A unary call ended without a reply.
+    pub(crate) fn call_failed(&mut self, id: RequestId, error: &Error, out: &mut Vec<Action<W>>) {
+        self.fail(id, error, out);
     }
 
     /// Nobody wants the reply to a request any more.
@@ -205,9 +255,7 @@ impl<W> Machine<W> {
         for id in self.pushes.ids() {
             self.restore(id, out);
         }
-        for id in std::mem::take(&mut self.unsent) {
-            self.send(id, out);
-        }
+        self.flush(out);
     }
 
     /// Subscribes again to what was subscribed on the connection before.
@@ -229,10 +277,29 @@ impl<W> Machine<W> {
         out: &mut Vec<Action<W>>,
     ) {
         self.failures = 0;
-        // Our IDs are decimal numbers; anything else was never ours.
-        let Some(id) = message.request_id.parse().ok().map(RequestId::new) else {
+        let Some(to) = To::parse(&message.request_id) else {
             return;
         };
+        let plain = matches!(self.link, Link::Open { plain: true });
+        if plain {
+            self.pass_over_silent(to, out);
+        }
+        match to {
+            To::Request(id) => self.reply(id, message, now, out),
+            To::PoseQuery if plain => self.pose_came(message, out),
+            To::PoseFence if plain => self.pose_did_not_come(None, out),
+            To::PoseQuery | To::PoseFence => {}
+        }
+    }
+
+    /// A message that belongs to a request.
+    fn reply(
+        &mut self,
+        id: RequestId,
+        message: FrameResponse,
+        now: Instant,
+        out: &mut Vec<Action<W>>,
+    ) {
         let (owner, item) = match self.items.get(&id) {
             Some(&(batch, index)) => (batch, Some(index)),
             None => (id, None),
@@ -244,11 +311,17 @@ impl<W> Machine<W> {
             self.push(id, number, reply::decode(message), now, out);
             return;
         }
-        if self.pending.get_mut(owner).is_none_or(|entry| !entry.sent) {
+        let Some(entry) = self.pending.get_mut(owner).filter(|entry| entry.sent) else {
             return;
-        }
-        if matches!(self.link, Link::Open { plain: true }) {
-            self.pass_over_silent(owner, out);
+        };
+        // Of calls beside the stream a plain server keeps no order. What was sent
+        // before this reply may have run before it, what is sent from now on runs
+        // after it; of images and queries only the first sentence matters, and
+        // their order is that of sending.
+        let plain = matches!(self.link, Link::Open { plain: true });
+        if plain && matches!(entry.via, Via::Unary(_)) && !entry.job.is_query() {
+            self.plain_order += 1;
+            entry.plain_order = self.plain_order;
         }
         match reply::decode(message) {
             Ok(part) => self.part(owner, item, part, now, out),
@@ -258,15 +331,39 @@ impl<W> Machine<W> {
 
     /// A plain server serves in order and is silent about failure. So when it
     /// answers a request, those before it that it has not answered have failed.
-    fn pass_over_silent(&mut self, answered: RequestId, out: &mut Vec<Action<W>>) {
-        while let Some(id) = self.plain_queue.pop_front() {
-            if id == answered {
-                return;
-            }
+    fn pass_over_silent(&mut self, to: To, out: &mut Vec<Action<W>>) {
+        for id in self.plain.answered(to) {
             let message = "the server passed the request over in silence, \
                            which is how a plain UESynth server reports failure";
             self.fail(id, &Error::new(ErrorKind::NoReply, message), out);
         }
+    }
+
+    /// A plain server was asked where its camera is, before a move that leaves
+    /// something out.
+    fn pose_came(&mut self, message: FrameResponse, out: &mut Vec<Action<W>>) {
+        match reply::camera_transform(message) {
+            Ok(pose) => {
+                self.plain.read(To::PoseQuery, pose);
+                self.flush(out);
+            }
+            Err(error) => self.pose_did_not_come(Some(&error), out),
+        }
+    }
+
+    /// Fails the move that needs it, and goes on with the rest.
+    fn pose_did_not_come(&mut self, why: Option<&WireError>, out: &mut Vec<Action<W>>) {
+        let Some(id) = self.plain.give_up_asking() else {
+            return;
+        };
+        let unsaid = "a plain UESynth server resets what a move leaves out, \
+                      and it does not say where its camera is";
+        let error = match why {
+            Some(why) => Error::new(ErrorKind::BadReply, format!("{unsaid}: {why}")),
+            None => Error::new(ErrorKind::NoReply, unsaid),
+        };
+        self.fail(id, &error, out);
+        self.flush(out);
     }
 
     fn part(
@@ -277,7 +374,14 @@ impl<W> Machine<W> {
         now: Instant,
         out: &mut Vec<Action<W>>,
     ) {
-        let stamp = self.stamp(part.meta, now);
+        let plain = matches!(self.link, Link::Open { plain: true });
+        let meta = part.meta.filter(|_| !plain);
+        if meta.is_none() && !plain && part.body.is_ok() {
+            // Without it, frames and moves could not be put in order.
+            let error = WireError::new("it does not say its place in the server's order");
+            return self.bad_reply(owner, &error, out);
+        }
+        let stamp = self.stamp(owner, meta, now);
         let response = match part.body {
             Ok(response) => response,
             Err(failure) => {
@@ -339,7 +443,7 @@ impl<W> Machine<W> {
         if number == 0 {
             return Ok(None);
         }
-        let stamp = self.stamp(part.meta, now);
+        let stamp = self.stamp(id, part.meta, now);
         let place = (part.index, part.count);
         let whole = self.pushes.part(id, number, place, response);
         let whole = whole.map_err(broken)?;
@@ -349,6 +453,11 @@ impl<W> Machine<W> {
     fn complete(&mut self, id: RequestId, out: &mut Vec<Action<W>>) {
         let Some(entry) = self.take(id) else { return };
         let (job, waiter, replies) = entry.finish();
+        if let Some(([(Answer::CameraTransform(pose), _)], _)) =
+            replies.as_ref().map(|(a, s)| (a.as_slice(), s))
+        {
+            self.plain.read(To::Request(id), *pose);
+        }
         let result = replies.map(|(answers, stamp)| Outcome {
             answers: answers
                 .into_iter()
@@ -385,11 +494,11 @@ impl<W> Machine<W> {
         })
     }
 
-    fn stamp(&mut self, meta: Option<Meta>, now: Instant) -> Stamp {
+    fn stamp(&mut self, owner: RequestId, meta: Option<Meta>, now: Instant) -> Stamp {
         let order = meta.map_or_else(
             || {
-                self.plain_order += 1;
-                self.plain_order
+                let entry = self.pending.get_mut(owner);
+                entry.map_or(0, |entry| entry.plain_order)
             },
             |meta| meta.order,
         );
@@ -444,7 +553,9 @@ impl<W> Machine<W> {
         if matches!(self.link, Link::Closed) {
             return;
         }
-        self.plain_queue.clear();
+        self.plain.forget();
+        // What is sent again goes before what was never sent.
+        let held_back = std::mem::take(&mut self.unsent);
         self.pushes.interrupted();
         if !matches!(self.reconnect, ReconnectPolicy::Never) {
             for id in self.pushes.ids() {
@@ -460,6 +571,7 @@ impl<W> Machine<W> {
         for id in self.pending.ids_where(|entry| entry.sent) {
             self.resend_or_fail(id, &error, out);
         }
+        self.unsent.extend(held_back);
         match self.reconnect {
             ReconnectPolicy::Never => self.close(error, out),
             ReconnectPolicy::Backoff(backoff) => {
@@ -497,11 +609,10 @@ impl<W> Machine<W> {
                 self.items.remove(&item);
             }
             self.pushes.close(id);
-            let (kind, message) = if entry.sent {
+            let (kind, message) = if entry.ever_sent {
                 (ErrorKind::DeadlineExceeded, "no reply before the deadline")
             } else {
-                let message = "not sent: no connection to the server before the deadline";
-                (ErrorKind::NotSent, message)
+                (ErrorKind::NotSent, self.why_not_sent())
             };
             out.push(Action::Complete {
                 id,
@@ -519,16 +630,25 @@ impl<W> Machine<W> {
         }
     }
 
+    fn why_not_sent(&self) -> &'static str {
+        match self.link {
+            Link::Open { .. } => {
+                "not sent: the server did not say before the deadline where its camera is"
+            }
+            _ => "not sent: no connection to the server before the deadline",
+        }
+    }
+
     /// Requests that ended otherwise stay in the queues until their turn; this
     /// keeps the queues from outgrowing the table.
     fn prune_queues(&mut self) {
         let pending = &mut self.pending;
         let limit = 2 * pending.len() + 16;
-        for queue in [&mut self.unsent, &mut self.plain_queue] {
-            if queue.len() > limit {
-                queue.retain(|id| pending.get_mut(*id).is_some());
-            }
+        if self.unsent.len() > limit {
+            self.unsent.retain(|id| pending.get_mut(*id).is_some());
         }
+        let is_pending = |id| pending.get_mut(id).is_some();
+        self.plain.prune(limit, is_pending);
     }
 
     /// Ends everything. The one place where a session stops.
@@ -538,7 +658,8 @@ impl<W> Machine<W> {
         }
         self.link = Link::Closed;
         for id in self.pending.ids_where(|_| true) {
-            let sent = self.pending.get_mut(id).is_some_and(|entry| entry.sent);
+            let sent = self.pending.get_mut(id);
+            let sent = sent.is_some_and(|entry| entry.ever_sent);
             let (kind, message) = if sent {
                 let message = "closed before the reply came; it may have taken effect or not";
                 (ErrorKind::OutcomeUnknown, message)

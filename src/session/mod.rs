@@ -9,8 +9,12 @@ mod driver;
 mod entry;
 mod limiter;
 mod machine;
+#[cfg(test)]
+mod machine_tests;
+mod plain;
 mod pushes;
 mod transport;
+mod unary;
 
 use std::sync::Arc;
 
@@ -18,10 +22,11 @@ pub use backoff::Backoff;
 pub(crate) use driver::{Order, PushItem, Session, Waiter, spawn};
 pub(crate) use entry::Job;
 pub(crate) use limiter::{InFlight, Permit};
-pub(crate) use machine::Submission;
+pub(crate) use machine::{Submission, Via};
 #[cfg(feature = "server")]
 pub(crate) use transport::COMPRESS_HEADER;
 pub(crate) use transport::{Connection, Connector, Peer, Transport};
+pub(crate) use unary::has_method;
 
 use crate::{Answer, Frame, frame::Stamp};
 

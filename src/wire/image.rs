@@ -147,7 +147,10 @@ fn plain_size(image: &proto::ImageResponse, expected: &Expected) -> Result<(u32,
         (image.width, image.height),
         (expected.width, expected.height),
     ];
-    let fits = |&(w, h): &(u32, u32)| w > 0 && u64::from(w) * u64::from(h) * 4 == data.len() as u64;
+    let fits = |&(w, h): &(u32, u32)| {
+        let pixels = u64::from(w) * u64::from(h);
+        pixels > 0 && pixels.checked_mul(4) == Some(data.len() as u64)
+    };
     candidates.into_iter().find(fits).ok_or_else(|| {
         WireError::new(format!(
             "the server states {}x{} but sent {} bytes, which is another size; \

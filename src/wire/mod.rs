@@ -4,6 +4,8 @@
 //! Decoding never trusts the peer: what does not fit is a [`WireError`].
 
 pub(crate) mod basics;
+#[cfg(test)]
+mod hostile_tests;
 pub(crate) mod image;
 #[cfg(feature = "server")]
 pub(crate) mod image_out;

@@ -1,6 +1,13 @@
 //! A tiny engine with known answers, for tests of the path between client and
 //! engine.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test file uses its own part, and may panic"
+)]
+
+pub mod plain;
 
 use std::{
     collections::BTreeMap,
