@@ -3,9 +3,11 @@
 mod answers;
 mod batch;
 mod camera;
+mod capture_loop;
 mod config;
 mod latest;
 mod object;
+mod pool;
 mod reads;
 mod request;
 mod scene;
@@ -25,11 +27,15 @@ use tokio::runtime::Handle;
 
 pub use batch::{Batch, BatchItem, BatchReplies};
 pub use camera::{Camera, FrameSet};
+pub use capture_loop::{CaptureLoop, OnError, Planned};
 pub use config::{
     ClientBuilder, ClientConfig, Compression, Keepalive, KeepalivePolicy, LogLevel, Preset,
 };
 pub use latest::Latest;
 pub use object::Object;
+pub use pool::{
+    Lease, Pool, PoolBuilder, PoolResults, PoolStart, PoolStats, Rerun, ServerState, ServerStats,
+};
 pub use request::{Done, Request, Stamped, Ticket};
 pub use subscription::{Delivery, FrameSubscription, Subscribe};
 pub(crate) use wait::{Waiting, block_on};

@@ -106,6 +106,12 @@ impl<T> Request<T> {
         self
     }
 
+    /// Whether running it twice leaves the same state as running it once, as
+    /// [`Command::is_idempotent`] says; of a batch, when all its items do.
+    pub fn is_idempotent(&self) -> bool {
+        self.job.as_ref().map_or(true, Job::is_idempotent)
+    }
+
     /// Sends this request as a call of its own, over the connection of the stream,
     /// instead of through the stream. Result, time limit and errors are the same;
     /// a call overtakes what waits in the stream before it, and no order is kept
