@@ -164,6 +164,20 @@ impl Command {
         )
     }
 
+    /// Whether it only asks and changes nothing.
+    pub(crate) const fn is_query(&self) -> bool {
+        matches!(
+            self,
+            Self::GetCameraTransform { .. }
+                | Self::Capture { .. }
+                | Self::CaptureSet(_)
+                | Self::GetObjectTransform { .. }
+                | Self::ListObjects
+                | Self::ListCameras
+                | Self::GetScene(_)
+        )
+    }
+
     /// Whether its reply is images.
     pub const fn is_capture(&self) -> bool {
         matches!(self, Self::Capture { .. } | Self::CaptureSet(_))

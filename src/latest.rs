@@ -45,6 +45,16 @@ impl LatestFrames {
         slot
     }
 
+    /// How many frames were replaced before anybody looked at them, in all slots.
+    pub(crate) fn replaced_unread(&self) -> u64 {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots
+            .by_key
+            .values()
+            .map(|slot| slot.replaced_unread())
+            .sum()
+    }
+
     /// Ends every wait, present and future, with this error.
     pub(crate) fn close(&self, error: &Error) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);

@@ -13,7 +13,7 @@ use std::{
 use futures_util::Stream;
 use tokio::sync::mpsc;
 
-use crate::{CameraName, Error, Frame, Modality, ModalitySet, session::Permit};
+use crate::{CameraName, Error, Frame, Modality, ModalitySet, client::Waiting, session::Permit};
 
 /// Which frames a stream is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,10 @@ impl FrameStreams {
             }
             None => readers.open.push(reader),
         }
-        FrameStream { items }
+        FrameStream {
+            items,
+            waiting: Waiting::default(),
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -129,6 +132,7 @@ impl FrameStreams {
 #[derive(Debug)]
 pub struct FrameStream {
     items: mpsc::UnboundedReceiver<Item>,
+    pub(crate) waiting: Waiting,
 }
 
 impl std::fmt::Debug for Item {
@@ -138,6 +142,11 @@ impl std::fmt::Debug for Item {
 }
 
 impl FrameStream {
+    /// The same stream, which threads may wait for as its client allows.
+    pub(crate) fn waiting(self, waiting: Waiting) -> Self {
+        Self { waiting, ..self }
+    }
+
     /// The next frame; `None` after the client has ended. Cancel safe.
     pub async fn next(&mut self) -> Option<Result<Arc<Frame>, Error>> {
         self.items.recv().await.map(|item| item.frame)

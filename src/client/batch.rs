@@ -115,11 +115,12 @@ impl<T> fmt::Debug for BatchItem<T> {
 
 impl<T> Clone for BatchItem<T> {
     fn clone(&self) -> Self {
-        *self
+        Self {
+            index: self.index,
+            read: self.read.clone(),
+        }
     }
 }
-
-impl<T> Copy for BatchItem<T> {}
 
 fn replies(outcome: Outcome) -> Result<BatchReplies, Error> {
     let stamp = outcome.stamp;
@@ -158,7 +159,7 @@ impl BatchReplies {
             let message = format!("item {} is not (or no longer) in these replies", item.index);
             Error::new(ErrorKind::InvalidInput, message)
         })?;
-        (item.read)(reply)
+        item.read.apply(reply)
     }
 
     /// When the last of it ran.

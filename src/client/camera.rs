@@ -7,10 +7,11 @@ use super::{
     request::{Done, Needs, Read, Request, Stamped},
 };
 use crate::{
-    CameraName, Capability, CaptureSet, Command, Frame, FrameStream, Intrinsics, Lens, Modality,
-    ModalitySet, PartialTransform, Rotator, SceneState, Transform, Vec3, View,
+    CameraName, CameraState, Capability, CaptureSet, Command, Error, Frame, FrameStream,
+    Intrinsics, Lens, Modality, ModalitySet, PartialTransform, Rotator, SceneState, Transform,
+    Vec3, View,
     frame::{Depth, Flow, Normals, Rgb, Segmentation, Stamp, TypedPixels},
-    session::Job,
+    session::{Job, Outcome},
     streams::Filter,
 };
 
@@ -165,6 +166,42 @@ impl Camera {
         self.set_transform(Transform::look_at(from, target))
     }
 
+    /// The camera as it stands: its name, pose and intrinsics, of one tick.
+    pub fn state(&self) -> Request<Stamped<CameraState>> {
+        self.listed(answers::camera_state)
+    }
+
+    /// The intrinsics at the camera's own resolution, in pixels.
+    pub fn intrinsics(&self) -> Request<Stamped<Intrinsics>> {
+        self.listed(answers::camera_intrinsics)
+    }
+
+    /// The horizontal field of view in degrees.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let server = synthcap_sim::serve(synthcap_sim::SimConfig::small()).await?;
+    /// # let client = synthcap::Client::connect(server.url()).await?;
+    /// let camera = client.default_camera();
+    /// camera.set_fov(60.0).await?;
+    /// assert!((camera.fov().await?.value - 60.0).abs() < 1e-3);
+    /// # client.close().await?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub fn fov(&self) -> Request<Stamped<f64>> {
+        self.listed(answers::camera_fov)
+    }
+
+    /// What the list of cameras says of this one.
+    fn listed<T>(&self, read: fn(Outcome, &CameraName) -> Result<T, Error>) -> Request<T> {
+        Request::reading(
+            &self.inner,
+            Job::One(Command::ListCameras),
+            Needs::Extension(Capability::Cameras),
+            Read::OfCamera(self.name().clone(), read),
+        )
+    }
+
     /// Sets the horizontal field of view in degrees, above 0 and below 180.
     pub fn set_fov(&self, horizontal_deg: f32) -> Request<Done> {
         self.set_lens(Lens::HorizontalFov(horizontal_deg))
@@ -216,15 +253,17 @@ impl Camera {
 
     /// The newest frame of a modality, whoever asked for it.
     pub fn latest(&self, modality: Modality) -> Latest {
-        Latest::new(self.inner.session.hub.latest.slot(self.name(), modality))
+        Latest::new(&self.inner, self.name(), modality)
     }
 
     /// Every frame of these modalities of this camera that arrives from now on.
     pub fn frames(&self, modalities: impl Into<ModalitySet>) -> FrameStream {
-        self.inner.session.hub.streams.open(Filter {
+        let streams = &self.inner.session.hub.streams;
+        let stream = streams.open(Filter {
             camera: Some(self.view.camera.clone()),
             modalities: modalities.into(),
-        })
+        });
+        stream.waiting(self.inner.waiting())
     }
 }
 
@@ -239,7 +278,7 @@ pub(super) fn image<T>(
     inner: &Arc<Inner>,
     view: View,
     modality: Modality,
-    read: Read<T>,
+    read: fn(Outcome) -> Result<T, Error>,
 ) -> Request<T> {
     let job = Job::One(Command::Capture { view, modality });
     Request::new(inner, job, Needs::Images(modality.into()), read)

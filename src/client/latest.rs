@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{Error, Frame, FrameSeq, frame::Moment, latest::Slot};
+use super::{Inner, wait::Waiting};
+use crate::{CameraName, Error, Frame, FrameSeq, Modality, frame::Moment, latest::Slot};
 
 /// The newest frame of one camera and modality, for loops that want the freshest
 /// and never every frame. Cheap to clone; get it once and keep it.
@@ -26,12 +27,16 @@ use crate::{Error, Frame, FrameSeq, frame::Moment, latest::Slot};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Latest {
-    slot: Arc<Slot>,
+    pub(super) slot: Arc<Slot>,
+    pub(super) waiting: Waiting,
 }
 
 impl Latest {
-    pub(super) fn new(slot: Arc<Slot>) -> Self {
-        Self { slot }
+    pub(super) fn new(inner: &Inner, camera: &CameraName, modality: Modality) -> Self {
+        Self {
+            slot: inner.session.hub.latest.slot(camera, modality),
+            waiting: inner.waiting(),
+        }
     }
 
     /// The newest frame, if any has come. Never waits, and never holds up the

@@ -3,12 +3,16 @@
 mod answers;
 mod batch;
 mod camera;
+mod capture_loop;
 mod config;
 mod latest;
 mod object;
+mod pool;
+mod reads;
 mod request;
 mod scene;
 mod subscription;
+mod wait;
 
 use std::{
     fmt,
@@ -19,17 +23,27 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::runtime::Handle;
+
 pub use batch::{Batch, BatchItem, BatchReplies};
 pub use camera::{Camera, FrameSet};
-pub use config::{ClientBuilder, Compression, Keepalive};
+pub use capture_loop::{CaptureLoop, OnError, Planned};
+pub use config::{
+    ClientBuilder, ClientConfig, Compression, Keepalive, KeepalivePolicy, LogLevel, Preset,
+};
 pub use latest::Latest;
 pub use object::Object;
+pub use pool::{
+    Lease, Pool, PoolBuilder, PoolResults, PoolStart, PoolStats, Rerun, ServerState, ServerStats,
+};
 pub use request::{Done, Request, Stamped, Ticket};
 pub use subscription::{Delivery, FrameSubscription, Subscribe};
+pub(crate) use wait::{Waiting, block_on};
 
 use crate::{
-    CameraName, Error, ErrorKind, FrameStream, ModalitySet, ObjectName, RequestId, ServerInfo,
-    session::{self, Connection, Connector, InFlight, Order, Peer, Session},
+    CameraName, Error, ErrorKind, Frame, FrameStream, ModalitySet, ObjectName, RequestId,
+    ServerInfo, Stats,
+    session::{self, Connection, Connector, InFlight, Order, Peer, Policies, Session},
     streams::Filter,
 };
 
@@ -65,6 +79,11 @@ struct Inner {
     connector: Connector,
     request_timeout: Duration,
     next_id: AtomicU64,
+    /// Where the session's task runs.
+    runtime: Handle,
+    /// Whether that runtime is our own, so that no thread that waits for a reply
+    /// can be one that the reply depends on.
+    owns_runtime: bool,
 }
 
 impl Client {
@@ -79,31 +98,63 @@ impl Client {
 
     /// Settings for a connection to this server.
     pub fn builder(url: impl Into<String>) -> ClientBuilder {
-        ClientBuilder::new(url)
+        ClientConfig::builder().url(url)
+    }
+
+    /// Connects with these settings, and asks the server what it can do.
+    ///
+    /// Must be called within a tokio runtime; without one there is
+    /// [`blocking`](crate::blocking). Cancel safe: dropping the future drops the
+    /// attempt.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for a setting that cannot work,
+    /// [`ErrorKind::Unreachable`] when nothing answers, and
+    /// [`ErrorKind::NotASimulator`] when what answers does not speak the
+    /// protocol.
+    pub async fn connect_with(config: ClientConfig) -> Result<Self, Error> {
+        Self::connect_on(config, false).await
+    }
+
+    /// As [`connect_with`](Self::connect_with); `owns_runtime` when nothing else
+    /// runs on the present runtime.
+    pub(crate) async fn connect_on(
+        config: ClientConfig,
+        owns_runtime: bool,
+    ) -> Result<Self, Error> {
+        config.validate()?;
+        let connector = config.connector()?;
+        let first = session::Transport::connect(&mut connector.clone()).await?;
+        Ok(Self::start(connector, first, &config, owns_runtime))
     }
 
     fn start(
         connector: Connector,
         first: Connection,
-        settings: &ClientBuilder,
-        captures: InFlight,
-        commands: InFlight,
+        config: &ClientConfig,
+        owns_runtime: bool,
     ) -> Self {
-        let (reconnect, resend) = settings.policies();
         let session = session::spawn(
             connector.clone(),
             first,
-            reconnect,
-            resend,
-            captures,
-            commands,
+            Policies {
+                reconnect: config.reconnect,
+                resend: config.resend,
+                input_buffering: config.input_buffering,
+                kept_requests: config.kept_requests,
+            },
+            InFlight::new(config.max_captures_in_flight, "captures"),
+            InFlight::new(config.max_commands_in_flight, "commands"),
         );
         Self {
             inner: Arc::new(Inner {
                 session,
                 connector,
-                request_timeout: settings.default_timeout(),
+                request_timeout: config.request_timeout,
                 next_id: AtomicU64::new(1),
+                runtime: Handle::current(),
+                owns_runtime,
             }),
         }
     }
@@ -126,14 +177,23 @@ impl Client {
     ///
     /// [`ErrorKind::Unreachable`] when the server does not answer.
     pub async fn ping(&self) -> Result<(Duration, Option<Arc<ServerInfo>>), Error> {
-        let connector = &self.inner.connector;
-        let (channel, _) = connector.reach().await?;
-        let start = Instant::now();
-        let info = match connector.identify(channel).await? {
-            Peer::Synthcap(info) => Some(info),
-            Peer::Plain => None,
-        };
-        Ok((start.elapsed(), info))
+        let connector = self.inner.connector.clone();
+        // On the session's runtime, so that it works whoever polls this.
+        let asked = self.inner.runtime.spawn(async move {
+            let (channel, _) = connector.reach().await?;
+            let start = Instant::now();
+            let peer = connector.identify(channel).await?;
+            Ok((start.elapsed(), peer))
+        });
+        let answer = asked.await.unwrap_or_else(|_| {
+            let message = "the client's runtime has ended";
+            Err(self.inner.ended_or(Error::new(ErrorKind::Closed, message)))
+        });
+        let (took, peer) = answer?;
+        Ok(match peer {
+            Peer::Synthcap(info) => (took, Some(info)),
+            Peer::Plain => (took, None),
+        })
     }
 
     /// A camera by its name; empty for the server's default camera. Nothing is
@@ -188,16 +248,72 @@ impl Client {
     /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn frames(&self, modalities: impl Into<ModalitySet>) -> FrameStream {
-        self.inner.session.hub.streams.open(Filter {
+        let streams = &self.inner.session.hub.streams;
+        let stream = streams.open(Filter {
             camera: None,
             modalities: modalities.into(),
-        })
+        });
+        stream.waiting(self.inner.waiting())
+    }
+
+    /// Waits for the frames of a capture of which only the ID is known, at the
+    /// most this long. They are found for as long as
+    /// [`kept_requests`](ClientConfig::kept_requests) newer captures have not
+    /// come. Cancel safe.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let server = synthcap_sim::serve(synthcap_sim::SimConfig::small()).await?;
+    /// # let client = synthcap::Client::connect(server.url()).await?;
+    /// use std::time::Duration;
+    ///
+    /// let id = client.default_camera().rgb().submit()?.id();
+    /// let frames = client.frames_of(id, Duration::from_secs(5)).await?;
+    /// assert_eq!(frames[0].info().request_id, id);
+    /// # client.close().await?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// That of the request, and [`ErrorKind::DeadlineExceeded`] when nothing is
+    /// known of it within the time.
+    pub async fn frames_of(
+        &self,
+        id: RequestId,
+        timeout: Duration,
+    ) -> Result<Vec<Arc<Frame>>, Error> {
+        let frames = self.inner.session.hub.recent.wait(id);
+        tokio::time::timeout(timeout, frames)
+            .await
+            .unwrap_or_else(|_| {
+                let message = format!("no frames of it within {timeout:?}, or no longer kept");
+                Err(Error::new(ErrorKind::DeadlineExceeded, message).of_request(id))
+            })
+    }
+
+    /// What this client has done so far, in numbers. The same goes to the
+    /// [`metrics`](https://docs.rs/metrics) facade as `synthcap_*`, for programs
+    /// that install a recorder.
+    pub fn stats(&self) -> Stats {
+        let hub = &self.inner.session.hub;
+        hub.stats
+            .snapshot(self.in_flight(), hub.latest.replaced_unread())
     }
 
     /// How many captures and other requests wait for their reply.
     pub fn in_flight(&self) -> (usize, usize) {
         let session = &self.inner.session;
         (session.captures.taken(), session.commands.taken())
+    }
+
+    /// Until the session has ended, whoever ends it.
+    pub(crate) fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut ended = self.inner.session.ended.clone();
+        async move {
+            // Fails when the task is gone, which is an end too.
+            let _ = ended.wait_for(Option::is_some).await;
+        }
     }
 
     /// Ends the connection and waits until that is done. Whatever is still

@@ -7,7 +7,8 @@ use super::{
     request::{Done, Needs, Request, Stamped},
 };
 use crate::{
-    Capability, Command, ObjectName, PartialTransform, Rotator, Transform, Vec3, session::Job,
+    Capability, Command, ObjectName, ObjectState, PartialTransform, Rotator, SceneQuery, Transform,
+    Vec3, session::Job,
 };
 
 /// An object of the scene. Cheap to clone; holds nothing but its name.
@@ -37,6 +38,20 @@ impl Object {
             Job::One(command),
             Needs::Known(Capability::Objects),
             answers::object_transform,
+        )
+    }
+
+    /// The object as it stands: instance ID, class, pose and 3D box, of one tick.
+    pub fn state(&self) -> Request<Stamped<ObjectState>> {
+        let query = SceneQuery {
+            objects: vec![self.name.clone()],
+            ..SceneQuery::default()
+        };
+        Request::new(
+            &self.inner,
+            Job::One(Command::GetScene(query)),
+            Needs::Extension(Capability::Scene),
+            answers::object_state,
         )
     }
 

@@ -12,15 +12,38 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::Inner;
+use super::{Inner, wait::Waiting};
 use crate::{
-    Capability, Command, Error, ErrorKind, Modality, ModalitySet, RequestId,
+    CameraName, Capability, Command, Error, ErrorKind, Modality, ModalitySet, RequestId,
     frame::{Moment, Stamp},
-    session::{Job, Order, Outcome, Peer, Permit, Submission, Waiter},
+    session::{Job, Order, Outcome, Peer, Permit, Submission, Via, Waiter, has_method},
 };
 
 /// Reads what a request is worth out of its outcome.
-pub(super) type Read<T> = fn(Outcome) -> Result<T, Error>;
+pub(super) enum Read<T> {
+    /// All of it.
+    Whole(fn(Outcome) -> Result<T, Error>),
+    /// What it says of one camera.
+    OfCamera(CameraName, fn(Outcome, &CameraName) -> Result<T, Error>),
+}
+
+impl<T> Read<T> {
+    pub(super) fn apply(&self, outcome: Outcome) -> Result<T, Error> {
+        match self {
+            Self::Whole(read) => read(outcome),
+            Self::OfCamera(name, read) => read(outcome, name),
+        }
+    }
+}
+
+impl<T> Clone for Read<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Whole(read) => Self::Whole(*read),
+            Self::OfCamera(name, read) => Self::OfCamera(name.clone(), *read),
+        }
+    }
+}
 
 /// Something that can be asked of a server, not asked yet.
 ///
@@ -30,39 +53,116 @@ pub(super) type Read<T> = fn(Outcome) -> Result<T, Error>;
 /// * **streaming**: [`submit`](Self::submit) gives a [`Ticket`] with the request
 ///   ID at once, without waiting for anything;
 /// * [`queue`](Self::queue) does the same, but waits for a place when as many
-///   requests as allowed are in flight.
+///   requests as allowed are in flight;
+/// * **blocking**: [`wait`](Self::wait) needs no async runtime of the caller's.
 #[must_use = "a request does nothing until it is awaited, submitted or queued"]
 pub struct Request<T> {
     inner: Arc<Inner>,
     job: Result<Job, Error>,
-    timeout: Duration,
+    /// What the server lacks for it.
+    lacks: Option<Error>,
+    pub(super) how: How,
     read: Read<T>,
 }
 
 impl<T> Request<T> {
-    pub(super) fn new(inner: &Arc<Inner>, job: Job, needs: Needs, read: Read<T>) -> Self {
+    pub(super) fn new(
+        inner: &Arc<Inner>,
+        job: Job,
+        needs: Needs,
+        read: fn(Outcome) -> Result<T, Error>,
+    ) -> Self {
+        Self::reading(inner, job, needs, Read::Whole(read))
+    }
+
+    pub(super) fn reading(inner: &Arc<Inner>, job: Job, needs: Needs, read: Read<T>) -> Self {
         Self {
-            job: needs.check(&inner.session.peer.borrow()).map(|()| job),
-            timeout: inner.request_timeout,
+            job: Ok(job),
+            lacks: needs.check(&inner.session.peer.borrow()).err(),
+            how: How::new(inner),
             inner: inner.clone(),
             read,
         }
     }
 
     /// A request that is known to be wrong before it is sent.
-    pub(super) fn refused(inner: &Arc<Inner>, error: Error, read: Read<T>) -> Self {
+    pub(super) fn refused(
+        inner: &Arc<Inner>,
+        error: Error,
+        read: fn(Outcome) -> Result<T, Error>,
+    ) -> Self {
         Self {
             job: Err(error),
-            timeout: inner.request_timeout,
+            lacks: None,
+            how: How::new(inner),
             inner: inner.clone(),
-            read,
+            read: Read::Whole(read),
         }
     }
 
     /// Gives this request its own time limit in place of the client's.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.how.timeout = timeout;
         self
+    }
+
+    /// Whether running it twice leaves the same state as running it once, as
+    /// [`Command::is_idempotent`] says; of a batch, when all its items do.
+    pub fn is_idempotent(&self) -> bool {
+        self.job.as_ref().map_or(true, Job::is_idempotent)
+    }
+
+    /// Sends this request as a call of its own, over the connection of the stream,
+    /// instead of through the stream. Result, time limit and errors are the same;
+    /// a call overtakes what waits in the stream before it, and no order is kept
+    /// between the two.
+    ///
+    /// Captures of one image, transforms, creating and destroying cameras and
+    /// objects, resolution, material, light and the list of objects have such a
+    /// method; for anything else the request fails with
+    /// [`ErrorKind::InvalidInput`]. A plain UESynth server is asked even for what
+    /// it never answers on its stream; "not yet implemented" is an error with
+    /// [`ErrorCode::Unsupported`](crate::ErrorCode::Unsupported), although the
+    /// server calls it a success.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let server = synthcap_sim::serve(synthcap_sim::SimConfig::small()).await?;
+    /// # let client = synthcap::Client::connect(server.url()).await?;
+    /// let camera = client.default_camera();
+    /// let (called, streamed) = (camera.depth().unary().await?, camera.depth().await?);
+    /// assert_eq!(called.width(), streamed.width());
+    /// assert!(client.step(1).unary().await.is_err());
+    /// # client.close().await?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub fn unary(mut self) -> Self {
+        self.how.unary = true;
+        let plain = matches!(&*self.inner.session.peer.borrow(), Peer::Plain);
+        match &self.job {
+            Ok(job) if !has_method(job) => {
+                let message = format!(
+                    "{} has no unary method; send it over the stream",
+                    job.name()
+                );
+                self.job = Err(Error::new(ErrorKind::InvalidInput, message));
+            }
+            Ok(_) if plain && lacks_only_a_capability(self.lacks.as_ref()) => self.lacks = None,
+            _ => {}
+        }
+        self
+    }
+
+    /// What is to be sent, unless it is known that it cannot work.
+    fn ready(job: Result<Job, Error>, lacks: Option<Error>) -> Result<Job, Error> {
+        match lacks {
+            Some(error) => job.and(Err(error)),
+            None => job,
+        }
+    }
+
+    pub(super) fn waiting(&self) -> Waiting {
+        self.inner.waiting()
     }
 
     /// Makes the request and returns at once with its ID; never waits.
@@ -74,11 +174,11 @@ impl<T> Request<T> {
     /// capability, [`ErrorKind::Closed`] after the client has ended. Nothing was
     /// sent then.
     pub fn submit(self) -> Result<Ticket<T>, Error> {
-        let job = self.job?;
+        let job = Self::ready(self.job, self.lacks)?;
         let permit = self.inner.places(&job).try_take();
         let permit = permit.map_err(|error| self.inner.ended_or(error))?;
         let id = self.inner.next_ids(job.id_count());
-        send(&self.inner, id, job, self.timeout, permit, self.read)
+        send(&self.inner, id, job, self.how, permit, self.read)
     }
 
     /// As [`submit`](Self::submit), with another order for the session before it.
@@ -86,13 +186,13 @@ impl<T> Request<T> {
         self,
         before: impl FnOnce(RequestId) -> Order,
     ) -> Result<Ticket<T>, Error> {
-        let job = self.job?;
+        let job = Self::ready(self.job, self.lacks)?;
         let permit = self.inner.places(&job).try_take();
         let permit = permit.map_err(|error| self.inner.ended_or(error))?;
         let id = self.inner.next_ids(job.id_count());
         let sent = self.inner.session.orders.send(before(id));
         sent.map_err(|_| self.inner.ended_or(closed()))?;
-        send(&self.inner, id, job, self.timeout, permit, self.read)
+        send(&self.inner, id, job, self.how, permit, self.read)
     }
 
     /// Makes the request as soon as there is a place in flight, and returns with
@@ -104,16 +204,21 @@ impl<T> Request<T> {
     ///
     /// As [`submit`](Self::submit), but for the limit.
     pub async fn queue(self) -> Result<Ticket<T>, Error> {
-        let job = self.job?;
+        let job = Self::ready(self.job, self.lacks)?;
         let permit = self.inner.places(&job).take().await;
         let permit = permit.map_err(|error| self.inner.ended_or(error))?;
         let id = self.inner.next_ids(job.id_count());
-        send(&self.inner, id, job, self.timeout, permit, self.read)
+        send(&self.inner, id, job, self.how, permit, self.read)
     }
 
     /// The commands and how to read their outcome, for a batch.
     pub(super) fn into_parts(self) -> (Result<Job, Error>, Read<T>) {
-        (self.job, self.read)
+        if self.how.unary {
+            let message = "a batch travels over the stream; leave unary() out of it";
+            let error = Error::new(ErrorKind::InvalidInput, message);
+            return (Err(error), self.read);
+        }
+        (Self::ready(self.job, self.lacks), self.read)
     }
 }
 
@@ -121,7 +226,7 @@ impl<T> fmt::Debug for Request<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
             .field("job", &self.job)
-            .field("timeout", &self.timeout)
+            .field("how", &self.how)
             .finish_non_exhaustive()
     }
 }
@@ -137,20 +242,58 @@ impl<T: 'static> IntoFuture for Request<T> {
     }
 }
 
+/// How a request travels, and how long it may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    pub(super) timeout: Duration,
+    unary: bool,
+}
+
+impl How {
+    fn new(inner: &Inner) -> Self {
+        Self {
+            timeout: inner.request_timeout,
+            unary: false,
+        }
+    }
+
+    fn via(self, deadline: Instant) -> Via {
+        if self.unary {
+            Via::Unary(deadline)
+        } else {
+            Via::Stream
+        }
+    }
+}
+
+/// Whether a request was refused for a capability, which a newer UESynth server
+/// may have as a unary method.
+fn lacks_only_a_capability(lacks: Option<&Error>) -> bool {
+    lacks.is_some_and(|error| matches!(error.kind(), ErrorKind::Unsupported(_)))
+}
+
 fn send<T>(
     inner: &Arc<Inner>,
     id: RequestId,
     job: Job,
-    timeout: Duration,
+    how: How,
     permit: Permit,
     read: Read<T>,
 ) -> Result<Ticket<T>, Error> {
     let (reply, outcome) = oneshot::channel();
+    let now = Instant::now();
+    let deadline = now + how.timeout;
     let submission = Submission {
         id,
         job,
-        deadline: Instant::now() + timeout,
-        waiter: Waiter { reply, permit },
+        deadline,
+        via: how.via(deadline),
+        waiter: Waiter {
+            reply,
+            permit,
+            since: now,
+            joined: Vec::new(),
+        },
     };
     let sent = inner.session.orders.send(Order::Submit(submission));
     sent.map_err(|_| inner.ended_or(closed()))?;
@@ -179,6 +322,8 @@ pub(super) enum Needs {
     Images(ModalitySet),
     /// Several images of one tick.
     ImageSet(ModalitySet),
+    /// Two capabilities that a plain UESynth server lacks.
+    Both(Capability, Capability),
 }
 
 impl Needs {
@@ -188,6 +333,10 @@ impl Needs {
             Self::Extension(capability) => has(peer, capability, false),
             Self::Known(capability) => has(peer, capability, true),
             Self::Images(modalities) => makes(peer, modalities),
+            Self::Both(first, second) => {
+                has(peer, first, false)?;
+                has(peer, second, false)
+            }
             Self::ImageSet(modalities) => {
                 has(peer, Capability::CaptureSet, false)?;
                 makes(peer, modalities)
@@ -250,7 +399,7 @@ impl<T> Ticket<T> {
     /// spent.
     pub fn try_take(&mut self) -> Option<Result<T, Error>> {
         match self.outcome.try_recv() {
-            Ok(outcome) => Some(outcome.and_then(self.read)),
+            Ok(outcome) => Some(outcome.and_then(|outcome| self.read.apply(outcome))),
             Err(oneshot::error::TryRecvError::Empty) => None,
             Err(oneshot::error::TryRecvError::Closed) => Some(Err(self.gone())),
         }
@@ -261,6 +410,10 @@ impl<T> Ticket<T> {
     pub fn cancel(self) {
         // Fails only when the session has ended, and the request with it.
         let _ = self.inner.session.orders.send(Order::Cancel(self.id));
+    }
+
+    pub(super) fn waiting(&self) -> Waiting {
+        self.inner.waiting()
     }
 
     fn gone(&self) -> Error {
@@ -274,7 +427,7 @@ impl<T> Future for Ticket<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let outcome = std::task::ready!(Pin::new(&mut self.outcome).poll(cx));
         Poll::Ready(match outcome {
-            Ok(outcome) => outcome.and_then(self.read),
+            Ok(outcome) => outcome.and_then(|outcome| self.read.apply(outcome)),
             Err(_) => Err(self.gone()),
         })
     }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     CameraState, Capability, CaptureSet, Command, Environment, Light, ObjectName, SceneQuery,
-    SceneState, session::Job,
+    SceneState, Vec3, session::Job,
 };
 
 impl Client {
@@ -87,18 +87,50 @@ impl Client {
 
     /// Changes the time of day, the sun or the weather; what is `None` stays.
     pub fn set_environment(&self, environment: Environment) -> Request<Done> {
-        let needed = if environment.weather.is_some() {
-            Capability::Weather
-        } else {
-            Capability::TimeOfDay
+        let Environment {
+            time_of_day_h,
+            sun_intensity,
+            sun_color,
+            weather,
+        } = &environment;
+        let sun = time_of_day_h.is_some() || sun_intensity.is_some() || sun_color.is_some();
+        let needs = match (sun, weather.is_some()) {
+            (true, true) => Needs::Both(Capability::TimeOfDay, Capability::Weather),
+            (false, true) => Needs::Extension(Capability::Weather),
+            (_, false) => Needs::Extension(Capability::TimeOfDay),
         };
-        self.extension(Command::SetEnvironment(environment), needed)
+        self.inner.done(Command::SetEnvironment(environment), needs)
     }
 
     /// Sets the time of day in hours, from 0 up to 24.
     pub fn set_time_of_day(&self, hours: f32) -> Request<Done> {
         self.set_environment(Environment {
             time_of_day_h: Some(hours),
+            ..Environment::default()
+        })
+    }
+
+    /// Sets the strength of the sun, a factor; 1 is as made.
+    pub fn set_sun_intensity(&self, factor: f32) -> Request<Done> {
+        self.set_environment(Environment {
+            sun_intensity: Some(factor),
+            ..Environment::default()
+        })
+    }
+
+    /// Sets the colour of the sun, linear red, green, blue, 0 to 1.
+    pub fn set_sun_color(&self, color: Vec3) -> Request<Done> {
+        self.set_environment(Environment {
+            sun_color: Some(color),
+            ..Environment::default()
+        })
+    }
+
+    /// Sets the weather by a name that the server lists in
+    /// [`ServerInfo::weathers`](crate::ServerInfo::weathers).
+    pub fn set_weather(&self, name: impl Into<String>) -> Request<Done> {
+        self.set_environment(Environment {
+            weather: Some(name.into()),
             ..Environment::default()
         })
     }

@@ -272,9 +272,11 @@ impl<E: Engine> Executor<E> {
             }
             Command::Resume => self.resume(),
             changing => {
-                // Whatever else there is may change names or sizes.
+                let result = self.change(changing);
+                // Whatever else there is may change names or sizes, and finding
+                // the camera has just read the old ones.
                 self.catalog = None;
-                self.change(changing)
+                result
             }
         }
     }

@@ -171,7 +171,7 @@ mod tests {
             true
         }
         fn push(&self, number: u64, _: Result<Answer, EngineError>, _: Meta) {
-            self.0.lock().unwrap().push(number);
+            self.0.lock().expect("no panic").push(number);
         }
     }
 
@@ -189,8 +189,7 @@ mod tests {
             let now = Duration::from_millis(10) * tick;
             subscriptions.serve(now, |_| (Ok(Answer::Done(String::new())), Meta::default()));
         }
-        let numbers = log.0.lock().unwrap().clone();
-        numbers
+        log.0.lock().expect("no panic").clone()
     }
 
     #[test]

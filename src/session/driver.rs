@@ -2,20 +2,21 @@
 
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Instant};
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    InFlight, Job, Outcome, Permit, ReconnectPolicy, ResendPolicy,
+    InFlight, InputBuffering, Job, Outcome, Permit, ReconnectPolicy, ResendPolicy,
+    burst::{Burst, Join},
+    hub::Hub,
     machine::{Action, Machine, Submission},
     pushes::PushedSet,
     transport::{Connection, Inbound, Peer, Transport},
+    unary::{Call, CallFailure, Calls},
 };
 use crate::{
-    Answer, Command, Error, ErrorKind, Frame, RequestId,
-    latest::LatestFrames,
+    Answer, Error, ErrorKind, Frame, RequestId,
     proto::{ActionRequest, FrameResponse},
-    streams::FrameStreams,
 };
 
 /// Who waits for a reply, and the place in flight that it holds.
@@ -23,64 +24,15 @@ use crate::{
 pub(crate) struct Waiter {
     pub(crate) reply: oneshot::Sender<Result<Outcome, Error>>,
     pub(crate) permit: Permit,
+    pub(crate) since: Instant,
+    /// Earlier requests that this one took the place of.
+    pub(crate) joined: Vec<(RequestId, Waiter)>,
 }
 
-/// Where frames go besides to those who asked for them.
-#[derive(Debug, Default)]
-pub(crate) struct Hub {
-    pub(crate) latest: LatestFrames,
-    pub(crate) streams: FrameStreams,
-}
-
-impl Hub {
-    /// Hands the frames of a request out. The place in flight is kept until every
-    /// lossless stream has read them, which is what holds back whoever captures.
-    fn deliver(&self, outcome: &Outcome, permit: Permit) {
-        // Made only when there is a stream to hold it.
-        let place = (!self.streams.is_empty()).then(|| Arc::new(permit));
-        let answers = outcome.answers.iter();
-        let frames = answers.flat_map(|(answer, _)| match answer {
-            Answer::Images(frames, _) => frames.as_slice(),
-            _ => &[],
-        });
-        for frame in frames {
-            self.publish(std::slice::from_ref(frame));
-            if let Some(place) = &place {
-                self.streams.offer(frame, place);
-            }
-        }
-    }
-
-    /// Puts frames where the newest are kept.
-    fn publish(&self, frames: &[Arc<Frame>]) {
-        for frame in frames {
-            let slot = self.latest.slot(&frame.info().camera, frame.modality());
-            slot.publish(frame.clone());
-        }
-    }
-
-    /// Tells the lossless streams which frames will not come.
-    fn report_gaps(&self, job: &Job, error: &Error) {
-        for command in job.commands() {
-            match command {
-                Command::Capture { view, modality } => {
-                    self.streams.report_gap(&view.camera, *modality, error);
-                }
-                Command::CaptureSet(set) => {
-                    for (view, modalities) in &set.views {
-                        for modality in modalities.iter() {
-                            self.streams.report_gap(&view.camera, modality, error);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn close(&self, error: &Error) {
-        self.latest.close(error);
-        self.streams.close(error);
+impl Join for Waiter {
+    fn join(&mut self, id: RequestId, mut earlier: Self) {
+        self.joined.append(&mut earlier.joined);
+        self.joined.push((id, earlier));
     }
 }
 
@@ -112,22 +64,32 @@ pub(crate) struct Session {
     pub(crate) ended: watch::Receiver<Option<Error>>,
 }
 
+/// What a session does by itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policies {
+    pub(crate) reconnect: ReconnectPolicy,
+    pub(crate) resend: ResendPolicy,
+    pub(crate) input_buffering: Option<InputBuffering>,
+    pub(crate) kept_requests: usize,
+}
+
 /// Starts the task of a session over a connection that is already open.
 pub(crate) fn spawn<T: Transport>(
     transport: T,
     first: Connection,
-    reconnect: ReconnectPolicy,
-    resend: ResendPolicy,
+    policies: Policies,
     captures: InFlight,
     commands: InFlight,
 ) -> Session {
     let (orders, receiver) = mpsc::unbounded_channel();
     let (peer_sender, peer) = watch::channel(first.peer.clone());
     let (ended_sender, ended) = watch::channel(None);
-    let hub = Arc::new(Hub::default());
+    let hub = Arc::new(Hub::new(policies.kept_requests));
     let driver = Driver {
         transport: Some(transport),
-        machine: Machine::new(reconnect, resend),
+        machine: Machine::new(policies.reconnect, policies.resend),
+        burst: Burst::new(policies.input_buffering),
+        ready: Vec::new(),
         orders: receiver,
         link: Link::Down,
         hub: hub.clone(),
@@ -161,14 +123,17 @@ enum Link<T> {
     Up {
         outbound: mpsc::UnboundedSender<ActionRequest>,
         inbound: Inbound,
+        calls: Calls,
+        /// Bounded by the requests in flight, and each by its deadline.
+        calling: FuturesUnordered<Call>,
     },
 }
 
-#[expect(clippy::large_enum_variant, reason = "lives on the stack for a moment")]
 enum Event<T> {
     Orders(usize),
     Connected(T, Result<Connection, Error>),
     Message(Option<Result<FrameResponse, Error>>),
+    Called(Result<FrameResponse, CallFailure>),
     Timer,
 }
 
@@ -179,6 +144,9 @@ struct Driver<T> {
     /// Away while it connects.
     transport: Option<T>,
     machine: Machine<Waiter>,
+    burst: Burst<Waiter>,
+    /// Requests that may go to the machine now; empty between events.
+    ready: Vec<Submission<Waiter>>,
     orders: mpsc::UnboundedReceiver<Order>,
     link: Link<T>,
     hub: Arc<Hub>,
@@ -220,13 +188,21 @@ impl<T: Transport> Driver<T> {
                     let message = "the server ended the stream";
                     self.lost(Error::new(ErrorKind::Unreachable, message));
                 }
-                Event::Timer => self.machine.wake(now(), &mut self.actions),
+                Event::Called(Ok(message)) => {
+                    self.machine.message(message, now(), &mut self.actions);
+                }
+                Event::Called(Err(failure)) => {
+                    let CallFailure { id, error } = failure;
+                    self.machine.call_failed(id, &error, &mut self.actions);
+                }
+                Event::Timer => self.wake(),
             }
         }
     }
 
     async fn next_event(&mut self, batch: &mut Vec<Order>) -> Event<T> {
-        let wake = self.machine.next_wake();
+        let wakes = [self.machine.next_wake(), self.burst.due()];
+        let wake = wakes.into_iter().flatten().min();
         let timer = async {
             match wake {
                 Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -240,7 +216,12 @@ impl<T: Transport> Driver<T> {
                     let (transport, result) = attempt.await;
                     Event::Connected(transport, result)
                 }
-                Link::Up { inbound, .. } => Event::Message(inbound.next().await),
+                Link::Up {
+                    inbound, calling, ..
+                } => tokio::select! {
+                    message = inbound.next() => Event::Message(message),
+                    Some(called) = calling.next() => Event::Called(called),
+                },
             }
         };
         tokio::select! {
@@ -250,7 +231,30 @@ impl<T: Transport> Driver<T> {
         }
     }
 
+    fn wake(&mut self) {
+        let now = now();
+        if self.burst.due().is_some_and(|due| due <= now) {
+            self.burst.release(&mut self.ready);
+            self.submit_ready();
+        }
+        self.machine.wake(now, &mut self.actions);
+    }
+
+    fn submit_ready(&mut self) {
+        for submission in self.ready.drain(..) {
+            self.machine.submit(submission, &mut self.actions);
+        }
+    }
+
     fn order(&mut self, order: Order) {
+        if let Order::Submit(submission) = order {
+            self.burst.push(submission, now(), &mut self.ready);
+            self.submit_ready();
+            return;
+        }
+        // Whatever else is wanted concerns what is held too, so that goes first.
+        self.burst.release(&mut self.ready);
+        self.submit_ready();
         let out = &mut self.actions;
         match order {
             Order::Submit(submission) => self.machine.submit(submission, out),
@@ -275,9 +279,12 @@ impl<T: Transport> Driver<T> {
             Peer::Synthcap(info) => Some(info.clone()),
             Peer::Plain => None,
         };
+        self.hub.stats.connected();
         self.link = Link::Up {
             outbound: connection.outbound,
             inbound: connection.inbound,
+            calls: connection.calls,
+            calling: FuturesUnordered::new(),
         };
         // Receivers may all be gone; then nobody needs to know.
         let _ = self.peer.send(connection.peer);
@@ -305,6 +312,12 @@ impl<T: Transport> Driver<T> {
                         let _ = outbound.send(request);
                     }
                 }
+                Action::Call(id, request, until) => {
+                    if let Link::Up { calls, calling, .. } = &self.link {
+                        let limit = until.saturating_duration_since(now());
+                        calling.push(calls(id, request, limit));
+                    }
+                }
                 Action::Complete {
                     id,
                     job,
@@ -326,16 +339,26 @@ impl<T: Transport> Driver<T> {
     }
 
     fn complete(&self, id: RequestId, job: &Job, waiter: Waiter, result: Result<Outcome, Error>) {
+        self.hub
+            .stats
+            .ended(now() - waiter.since, result.as_ref().err());
+        if job.is_capture() {
+            self.hub.keep(id, &result);
+        }
         match &result {
             Ok(outcome) => {
-                tracing::trace!(%id, "request done");
+                tracing::trace!(%id, request = job.name(), "done");
                 self.hub.deliver(outcome, waiter.permit);
             }
             Err(error) => {
-                tracing::debug!(%id, %error, "request failed");
+                tracing::debug!(%id, request = job.name(), %error, "failed");
                 self.hub.report_gaps(job, error);
                 drop(waiter.permit);
             }
+        }
+        for (earlier, joined) in waiter.joined {
+            let result = result.clone().map_err(|error| error.of_request(earlier));
+            self.complete(earlier, job, joined, result);
         }
         // The ticket may have been dropped; the frames have their other ways.
         let _ = waiter.reply.send(result);

@@ -1,6 +1,6 @@
 //! One pending request: what it asked, what has come of the reply, who waits.
 
-use super::assembly::Assembly;
+use super::{assembly::Assembly, machine::Via};
 use crate::{
     Answer, Command, RequestId, Subscription,
     frame::Stamp,
@@ -29,12 +29,26 @@ impl Job {
         }
     }
 
+    /// The name used in messages.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::One(command) => command.name(),
+            Self::Batch(_) => "batch",
+            Self::Subscribe(_) => "subscribe",
+        }
+    }
+
     pub(crate) fn is_batch(&self) -> bool {
         matches!(self, Self::Batch(_))
     }
 
     pub(crate) fn is_capture(&self) -> bool {
         self.commands().iter().any(Command::is_capture)
+    }
+
+    /// Whether it changes nothing on the server.
+    pub(crate) fn is_query(&self) -> bool {
+        self.commands().iter().all(Command::is_query)
     }
 
     pub(crate) fn is_idempotent(&self) -> bool {
@@ -76,6 +90,9 @@ pub(crate) struct Entry<W> {
     pub(crate) sent: bool,
     /// Whether it was sent over any connection, and so may have taken effect.
     pub(crate) ever_sent: bool,
+    pub(crate) via: Via,
+    /// Its place in the order in which a plain server executes; 0 elsewhere.
+    pub(crate) plain_order: u64,
     /// One per command.
     replies: Vec<(Assembly, Option<Stamp>)>,
     /// When the last of it came.
@@ -83,7 +100,7 @@ pub(crate) struct Entry<W> {
 }
 
 impl<W> Entry<W> {
-    pub(crate) fn new(job: Job, waiter: W) -> Self {
+    pub(crate) fn new(job: Job, waiter: W, via: Via) -> Self {
         let replies: Vec<_> = match &job {
             Job::Subscribe(_) => vec![(Assembly::acknowledgement(), None)],
             Job::One(_) | Job::Batch(_) => {
@@ -99,6 +116,8 @@ impl<W> Entry<W> {
             waiter,
             sent: false,
             ever_sent: false,
+            via,
+            plain_order: 0,
             ended: None,
         }
     }

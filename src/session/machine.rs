@@ -35,13 +35,24 @@ pub(crate) struct Submission<W> {
     pub(crate) id: RequestId,
     pub(crate) job: Job,
     pub(crate) deadline: Instant,
+    pub(crate) via: Via,
     pub(crate) waiter: W,
+}
+
+/// How a request travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Via {
+    Stream,
+    /// As a call of its own, which ends at this time.
+    Unary(Instant),
 }
 
 /// What a session wants done.
 #[derive(Debug)]
 pub(crate) enum Action<W> {
     Send(ActionRequest),
+    /// Make a unary call, which ends at this time at the latest.
+    Call(RequestId, ActionRequest, Instant),
     Complete {
         id: RequestId,
         job: Job,
@@ -129,6 +140,7 @@ impl<W> Machine<W> {
             id,
             job,
             deadline,
+            via,
             waiter,
         } = submission;
         for (index, item) in job.item_ids(id).enumerate() {
@@ -137,7 +149,8 @@ impl<W> Machine<W> {
         if let Job::Subscribe(subscription) = &job {
             self.pushes.open(id, subscription.clone());
         }
-        self.pending.insert(id, deadline, Entry::new(job, waiter));
+        self.pending
+            .insert(id, deadline, Entry::new(job, waiter, via));
         if matches!(self.link, Link::Closed) {
             let error = Error::new(ErrorKind::Closed, "the client was closed");
             self.fail(id, &error, out);
@@ -161,22 +174,37 @@ impl<W> Machine<W> {
         let Some(entry) = self.pending.get_mut(id) else {
             return;
         };
-        let prepared = if plain {
-            self.plain.prepare(id, &entry.job)
-        } else {
-            Prepared::Send(entry.job.to_wire(id))
+        let prepared = match entry.via {
+            Via::Unary(_) if plain => self.plain.prepare_call(id, &entry.job),
+            Via::Stream if plain => self.plain.prepare(id, &entry.job),
+            Via::Unary(_) | Via::Stream => Prepared::Send(entry.job.to_wire(id)),
         };
         match prepared {
             Prepared::Send(request) => {
                 entry.sent = true;
                 entry.ever_sent = true;
-                out.push(Action::Send(request));
+                if plain {
+                    self.plain_order += 1;
+                    entry.plain_order = self.plain_order;
+                }
+                out.push(match entry.via {
+                    Via::Stream => Action::Send(request),
+                    Via::Unary(until) => Action::Call(id, request, until),
+                });
             }
             Prepared::AskFirst(questions) => {
                 self.unsent.push_front(id);
                 out.extend(questions.map(Action::Send));
             }
+            Prepared::Refuse(why) => {
+                self.fail(id, &Error::new(ErrorKind::InvalidInput, why), out);
+            }
         }
+    }
+
+    /// A unary call ended without a reply.
+    pub(crate) fn call_failed(&mut self, id: RequestId, error: &Error, out: &mut Vec<Action<W>>) {
+        self.fail(id, error, out);
     }
 
     /// Nobody wants the reply to a request any more.
@@ -283,8 +311,17 @@ impl<W> Machine<W> {
             self.push(id, number, reply::decode(message), now, out);
             return;
         }
-        if self.pending.get_mut(owner).is_none_or(|entry| !entry.sent) {
+        let Some(entry) = self.pending.get_mut(owner).filter(|entry| entry.sent) else {
             return;
+        };
+        // Of calls beside the stream a plain server keeps no order. What was sent
+        // before this reply may have run before it, what is sent from now on runs
+        // after it; of images and queries only the first sentence matters, and
+        // their order is that of sending.
+        let plain = matches!(self.link, Link::Open { plain: true });
+        if plain && matches!(entry.via, Via::Unary(_)) && !entry.job.is_query() {
+            self.plain_order += 1;
+            entry.plain_order = self.plain_order;
         }
         match reply::decode(message) {
             Ok(part) => self.part(owner, item, part, now, out),
@@ -344,7 +381,7 @@ impl<W> Machine<W> {
             let error = WireError::new("it does not say its place in the server's order");
             return self.bad_reply(owner, &error, out);
         }
-        let stamp = self.stamp(meta, now);
+        let stamp = self.stamp(owner, meta, now);
         let response = match part.body {
             Ok(response) => response,
             Err(failure) => {
@@ -406,7 +443,7 @@ impl<W> Machine<W> {
         if number == 0 {
             return Ok(None);
         }
-        let stamp = self.stamp(part.meta, now);
+        let stamp = self.stamp(id, part.meta, now);
         let place = (part.index, part.count);
         let whole = self.pushes.part(id, number, place, response);
         let whole = whole.map_err(broken)?;
@@ -457,11 +494,11 @@ impl<W> Machine<W> {
         })
     }
 
-    fn stamp(&mut self, meta: Option<Meta>, now: Instant) -> Stamp {
+    fn stamp(&mut self, owner: RequestId, meta: Option<Meta>, now: Instant) -> Stamp {
         let order = meta.map_or_else(
             || {
-                self.plain_order += 1;
-                self.plain_order
+                let entry = self.pending.get_mut(owner);
+                entry.map_or(0, |entry| entry.plain_order)
             },
             |meta| meta.order,
         );

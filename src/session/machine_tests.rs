@@ -9,7 +9,7 @@ use proptest::{collection::vec, prelude::*};
 
 use super::{
     Backoff, Job, Outcome, ReconnectPolicy, ResendPolicy, Submission,
-    machine::{Action, Machine},
+    machine::{Action, Machine, Via},
 };
 use crate::{
     CaptureSet, Command, Error, ErrorKind, Modality, PartialTransform, RequestId, Rotator,
@@ -211,6 +211,7 @@ impl World {
         };
         self.asked.insert(id, asking);
         let submission = Submission {
+            via: Via::Stream,
             id,
             job,
             deadline,
@@ -375,6 +376,7 @@ impl World {
                     assert_eq!(id, waiter, "the right one is told");
                     self.ended(id, result);
                 }
+                Action::Call(..) => panic!("nothing was asked beside the stream"),
                 Action::Push { .. } => panic!("nothing was subscribed to"),
                 Action::Connect => counts.connects += 1,
                 Action::Closed(_) => counts.closes += 1,

@@ -5,8 +5,10 @@
 
 mod assembly;
 mod backoff;
+mod burst;
 mod driver;
 mod entry;
+mod hub;
 mod limiter;
 mod machine;
 #[cfg(test)]
@@ -14,17 +16,20 @@ mod machine_tests;
 mod plain;
 mod pushes;
 mod transport;
+mod unary;
 
 use std::sync::Arc;
 
 pub use backoff::Backoff;
-pub(crate) use driver::{Order, PushItem, Session, Waiter, spawn};
+pub use burst::InputBuffering;
+pub(crate) use driver::{Order, Policies, PushItem, Session, Waiter, spawn};
 pub(crate) use entry::Job;
 pub(crate) use limiter::{InFlight, Permit};
-pub(crate) use machine::Submission;
+pub(crate) use machine::{Submission, Via};
 #[cfg(feature = "server")]
 pub(crate) use transport::COMPRESS_HEADER;
 pub(crate) use transport::{Connection, Connector, Peer, Transport};
+pub(crate) use unary::has_method;
 
 use crate::{Answer, Frame, frame::Stamp};
 

@@ -45,6 +45,8 @@ pub(crate) enum Prepared {
     /// Send these, and hold the request and all after it back until they are
     /// answered.
     AskFirst([ActionRequest; 2]),
+    /// It cannot be sent, for this reason.
+    Refuse(&'static str),
 }
 
 /// Where the camera will be when everything sent so far has been served.
@@ -122,6 +124,24 @@ impl PlainServer {
             },
         });
         Prepared::Send(whole.to_wire(id))
+    }
+
+    /// The message for a request that goes beside the stream, where no order
+    /// tells what the camera does meanwhile.
+    pub(crate) fn prepare_call(&mut self, id: RequestId, job: &Job) -> Prepared {
+        if let Job::One(Command::SetCameraTransform { transform, .. }) = job {
+            if transform.location.is_none() || transform.rotation.is_none() {
+                return Prepared::Refuse(
+                    "a plain UESynth server resets what a unary move leaves out; \
+                     set location and rotation together, or use the stream",
+                );
+            }
+            if !self.holds_back() {
+                self.pose = Pose::Unknown;
+            }
+            self.last_read = None;
+        }
+        Prepared::Send(job.to_wire(id))
     }
 
     fn ask(&mut self, id: RequestId) -> Prepared {

@@ -13,6 +13,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
+use super::unary::{self, Calls};
 use crate::{
     Error, ErrorKind, ServerInfo,
     proto::{ActionRequest, FrameResponse, ue_synth_service_client::UeSynthServiceClient as Stub},
@@ -34,6 +35,7 @@ pub(crate) struct Connection {
     /// Bounded by the requests in flight.
     pub(crate) outbound: mpsc::UnboundedSender<ActionRequest>,
     pub(crate) inbound: Inbound,
+    pub(crate) calls: Calls,
 }
 
 /// Messages from the server; ends or fails once, when the connection is gone.
@@ -48,6 +50,9 @@ pub(crate) trait Transport: Send + 'static {
 #[derive(Clone, Debug)]
 pub(crate) struct Connector {
     pub(crate) endpoint: Endpoint,
+    /// How to connect to servers that are known to permit pings, where that
+    /// differs.
+    pub(crate) pinging: Option<Endpoint>,
     pub(crate) url: Arc<str>,
     pub(crate) connect_timeout: Duration,
     pub(crate) max_message_bytes: usize,
@@ -62,31 +67,34 @@ pub(crate) const COMPRESS_HEADER: &str = "synthcap-compress";
 const CHECK_ADDRESS: &str = "is that the address and port of a simulator?";
 
 impl Connector {
-    fn stub(&self, channel: Channel) -> Stub<Channel> {
+    /// Calls over a channel. `known` is who answers: requests are compressed only
+    /// for servers of ours, for a server without gzip refuses them.
+    fn stub(&self, channel: Channel, known: Option<&Peer>) -> Stub<Channel> {
         let stub = Stub::new(channel)
             .max_decoding_message_size(self.max_message_bytes)
             .max_encoding_message_size(self.max_message_bytes);
-        if self.gzip {
-            stub.send_compressed(CompressionEncoding::Gzip)
-                .accept_compressed(CompressionEncoding::Gzip)
-        } else {
-            stub
+        if !self.gzip {
+            return stub;
+        }
+        let stub = stub.accept_compressed(CompressionEncoding::Gzip);
+        match known {
+            Some(Peer::Synthcap(_)) => stub.send_compressed(CompressionEncoding::Gzip),
+            _ => stub,
         }
     }
 
     /// A channel, and who is at its other end.
     pub(crate) async fn reach(&self) -> Result<(Channel, Peer), Error> {
         let attempt = async {
-            let channel = self.endpoint.connect().await.map_err(|error| {
-                let message = format!(
-                    "cannot reach {}: is a server listening there?{}",
-                    self.url,
-                    innermost(&error)
-                );
-                Error::with_source(ErrorKind::Unreachable, message, error)
-            })?;
-            let peer = self.identify(channel.clone()).await?;
-            Ok((channel, peer))
+            let found = self.dial(&self.endpoint).await?;
+            match (&self.pinging, &found) {
+                // What answers this time is asked too: it may be another server.
+                (Some(pinging), (_, Peer::Synthcap(_))) => match self.dial(pinging).await? {
+                    (_, Peer::Plain) => Ok(found),
+                    pinging => Ok(pinging),
+                },
+                _ => Ok(found),
+            }
         };
         let limit = self.connect_timeout;
         tokio::time::timeout(limit, attempt)
@@ -98,9 +106,22 @@ impl Connector {
             })
     }
 
+    async fn dial(&self, endpoint: &Endpoint) -> Result<(Channel, Peer), Error> {
+        let channel = endpoint.connect().await.map_err(|error| {
+            let message = format!(
+                "cannot reach {}: is a server listening there?{}",
+                self.url,
+                innermost(&error)
+            );
+            Error::with_source(ErrorKind::Unreachable, message, error)
+        })?;
+        let peer = self.identify(channel.clone()).await?;
+        Ok((channel, peer))
+    }
+
     /// Asks who is at the other end.
     pub(crate) async fn identify(&self, channel: Channel) -> Result<Peer, Error> {
-        let mut stub = self.stub(channel);
+        let mut stub = self.stub(channel, None);
         match stub.get_server_info(()).await {
             Ok(info) => {
                 let info = wire::info::decode(info.into_inner()).map_err(|error| {
@@ -205,7 +226,8 @@ impl Transport for Connector {
             metadata.insert(COMPRESS_HEADER, MetadataValue::from_static("gzip"));
         }
         let connector = self.clone();
-        let mut stub = self.stub(channel);
+        let mut stub = self.stub(channel, Some(&peer));
+        let calls = unary::calls(stub.clone());
         // The response headers are awaited as part of the stream of messages: a
         // plain UESynth server sends none before its first message, and that
         // needs a request first.
@@ -218,6 +240,7 @@ impl Transport for Connector {
             peer,
             outbound,
             inbound: Box::pin(messages),
+            calls,
         })
     }
 }

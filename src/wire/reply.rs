@@ -58,7 +58,14 @@ pub(crate) fn decode(message: proto::FrameResponse) -> Result<Part, WireError> {
     });
     let body = match (error, message.response) {
         (Some(failure), _) => Err(failure),
-        (None, Some(response)) => untyped_failure(&response).map_or(Ok(response), Err),
+        (None, Some(response)) => {
+            let is_plain = wire_meta.order == 0;
+            let failure = untyped_failure(&response).or_else(|| {
+                // Only a plain server claims success for what it lacks.
+                is_plain.then(|| hollow_success(&response)).flatten()
+            });
+            failure.map_or(Ok(response), Err)
+        }
         (None, None) => {
             return Err(WireError::new("the reply has no content that we know"));
         }
@@ -95,6 +102,24 @@ fn untyped_failure(response: &Response) -> Option<Failure> {
     Some(Failure {
         code: ErrorCode::FailedPrecondition,
         message: format!("the server says {message:?}"),
+        batch_index: None,
+    })
+}
+
+/// A plain UESynth server reports success for commands that it does not have,
+/// and says so in the text only.
+fn hollow_success(response: &Response) -> Option<Failure> {
+    let Response::CommandResponse(reply) = response else {
+        return None;
+    };
+    let text = reply.message.to_ascii_lowercase();
+    let is_hollow = text.contains("not yet implemented") || text.contains("not implemented");
+    is_hollow.then(|| Failure {
+        code: ErrorCode::Unsupported,
+        message: format!(
+            "the server reports success but did nothing: {:?}",
+            reply.message
+        ),
         batch_index: None,
     })
 }

@@ -7,7 +7,13 @@
     reason = "each test file uses its own part, and may panic"
 )]
 
-use std::{collections::BTreeMap, time::Duration};
+pub mod plain;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use synthcap::{
     CameraName, CameraState, Capability, Intrinsics, Label, Lens, Modality, ModalitySet,
@@ -26,6 +32,8 @@ pub struct TinyEngine {
     pub cameras: Vec<CameraState>,
     pub objects: BTreeMap<ObjectName, Transform>,
     pub seed: u64,
+    /// Every spawn that was carried out, for those who hold a clone.
+    pub spawned: Arc<Mutex<Vec<ObjectName>>>,
 }
 
 impl Default for TinyEngine {
@@ -35,6 +43,7 @@ impl Default for TinyEngine {
             cameras: vec![camera("main", Transform::IDENTITY)],
             objects: BTreeMap::from([(ObjectName::from("cube"), Transform::IDENTITY)]),
             seed: 0,
+            spawned: Arc::default(),
         }
     }
 }
@@ -228,6 +237,8 @@ impl Engine for TinyEngine {
     ) -> Result<(), EngineError> {
         assert_ne!(asset, "panic", "this asset breaks the engine");
         self.objects.insert(object.clone(), *transform);
+        let mut spawned = self.spawned.lock().expect("no holder panics");
+        spawned.push(object.clone());
         Ok(())
     }
 

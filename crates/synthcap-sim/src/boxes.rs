@@ -44,7 +44,7 @@ impl Patch {
     }
 
     fn bounds(&self) -> Option<Box2> {
-        (self.pixels > 0.0).then(|| Box2 {
+        (self.pixels > 0.0).then_some(Box2 {
             x_min: self.low.x as f32,
             y_min: self.low.y as f32,
             x_max: self.high.x as f32,

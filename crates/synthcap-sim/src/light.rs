@@ -6,7 +6,10 @@ use std::f32::consts::PI;
 use glam::{Vec3, Vec3A};
 use synthcap::{Environment, Light, server::EngineError};
 
-use crate::{convert, sky::Sky};
+use crate::{
+    convert,
+    sky::{Sky, smooth},
+};
 
 /// The weather.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +152,7 @@ impl LightSettings {
             sun_irradiance: sky.sun_irradiance(),
             lamp_position: self.lamp_position.into(),
             lamp_radius: self.lamp_radius,
-            lamp_intensity: (LAMP_INTENSITY * self.lamp.scale()).into(),
+            lamp_intensity: (LAMP_INTENSITY * lamp_dusk(natural.z) * self.lamp.scale()).into(),
             // The camera's iris knows the hour and the weather, not the factors:
             // a sun turned down makes a darker picture.
             exposure: Sky::new(natural, self.weather, Vec3::ONE).exposure(),
@@ -158,8 +161,14 @@ impl LightSettings {
     }
 }
 
-/// Radiant intensity of the lamp as made.
+/// Radiant intensity of the lamp as made, at night.
 const LAMP_INTENSITY: Vec3 = Vec3::new(0.13, 0.075, 0.034);
+
+/// Share of its intensity that the lamp has under a sun this high: it is turned
+/// low by day, where it would only cost time.
+fn lamp_dusk(sun_up: f32) -> f32 {
+    1.0 - 0.93 * smooth(-0.05, 0.25, sun_up)
+}
 
 /// Light ready for shading.
 #[derive(Debug)]

@@ -15,28 +15,49 @@ pub(crate) fn unit(h: u32) -> f32 {
     (h >> 8) as f32 / (1 << 24) as f32
 }
 
-fn lattice(x: i32, y: i32, z: i32) -> f32 {
-    let mixed = (x as u32).wrapping_mul(0x8da6_b343)
-        ^ (y as u32).wrapping_mul(0xd816_3841)
-        ^ (z as u32).wrapping_mul(0xcb1a_b31f);
-    unit(hash(mixed))
+const SPREAD: [u32; 3] = [0x8da6_b343, 0xd816_3841, 0xcb1a_b31f];
+
+/// One number of the grid, from its coordinates times [`SPREAD`].
+#[inline(always)]
+fn lattice(x: u32, y: u32, z: u32) -> f32 {
+    let mut h = x.wrapping_add(y) ^ z;
+    h = (h ^ (h >> 15)).wrapping_mul(0x2c1b_3c6d);
+    h = (h ^ (h >> 13)).wrapping_mul(0x297a_2d39);
+    unit(h ^ (h >> 16))
+}
+
+/// The whole number below, which is faster than the library's way to it.
+#[inline(always)]
+fn floor(x: f32) -> i32 {
+    let near = x as i32;
+    near.saturating_sub(i32::from(x < near as f32))
+}
+
+#[inline(always)]
+fn spread(x: i32, axis: usize) -> u32 {
+    (x as u32).wrapping_mul(SPREAD[axis])
 }
 
 /// A random number for each cell of the integer grid, 0 to 1.
 pub(crate) fn cell(p: Vec3) -> f32 {
-    let p = p.floor();
-    lattice(p.x as i32, p.y as i32, p.z as i32)
+    lattice(
+        spread(floor(p.x), 0),
+        spread(floor(p.y), 1),
+        spread(floor(p.z), 2),
+    )
 }
 
 /// Smooth noise with features of size 1, 0 to 1.
 pub(crate) fn value(p: Vec3) -> f32 {
-    let floor = p.floor();
-    let f = p - floor;
+    let (x, y, z) = (floor(p.x), floor(p.y), floor(p.z));
+    // Far out, where floats have no fractions, this must still be one.
+    let f = (p - Vec3::new(x as f32, y as f32, z as f32)).clamp(Vec3::ZERO, Vec3::ONE);
     let s = f * f * (Vec3::splat(3.0) - 2.0 * f);
-    let (x, y, z) = (floor.x as i32, floor.y as i32, floor.z as i32);
     let mix = |a: f32, b: f32, t: f32| a + (b - a) * t;
-    // Saturated coordinates far out must not overflow.
-    let (x1, y1, z1) = (x.wrapping_add(1), y.wrapping_add(1), z.wrapping_add(1));
+    let (x, y, z) = (spread(x, 0), spread(y, 1), spread(z, 2));
+    let x1 = x.wrapping_add(SPREAD[0]);
+    let y1 = y.wrapping_add(SPREAD[1]);
+    let z1 = z.wrapping_add(SPREAD[2]);
     let row = |y, z| mix(lattice(x, y, z), lattice(x1, y, z), s.x);
     mix(
         mix(row(y, z), row(y1, z), s.y),

@@ -2,7 +2,7 @@
 
 use std::f32::consts::{PI, TAU};
 
-use glam::{Vec3, Vec3A, vec3};
+use glam::{Vec2, Vec3, Vec3A, vec3};
 
 use crate::{light::Weather, noise};
 
@@ -24,8 +24,8 @@ const SUN_DISC_COS: f32 = 0.999_93;
 /// Colour of the ground that the sky shines back from.
 const GROUND: Vec3 = vec3(0.30, 0.27, 0.22);
 
-const TABLE_WIDTH: usize = 64;
-const TABLE_HEIGHT: usize = 32;
+/// Texels of the table in each direction.
+const TABLE_SIDE: usize = 48;
 
 /// The sky of one sun position and weather.
 #[derive(Debug)]
@@ -36,8 +36,8 @@ pub(crate) struct Sky {
     scale: Vec3,
     /// Share of daylight: 1 by day, 0 at night.
     day: f32,
-    /// Radiance by direction without the sun's disc; rows from straight up to
-    /// straight down, columns around.
+    /// Radiance by direction without the sun's disc; the directions are unfolded
+    /// like the faces of an octahedron, straight up in the middle.
     table: Vec<Vec3A>,
     /// Irradiance by normal, as spherical harmonics.
     harmonics: [Vec3A; 9],
@@ -55,14 +55,14 @@ impl Sky {
             table: Vec::new(),
             harmonics: [Vec3A::ZERO; 9],
         };
-        sky.table = (0..TABLE_WIDTH * TABLE_HEIGHT)
+        sky.table = (0..TABLE_SIDE * TABLE_SIDE)
             .map(|i| sky.gradient(table_direction(i)).into())
             .collect();
         sky.harmonics = sky.project_irradiance();
         // The lower half reflects what falls on it from above.
         let down = sky.irradiance(Vec3A::Z) + sky.sun_irradiance() * sun.z.max(0.0);
         let ground: Vec3A = (GROUND / PI * Vec3::from(down)).into();
-        for i in 0..TABLE_WIDTH * TABLE_HEIGHT {
+        for i in 0..TABLE_SIDE * TABLE_SIDE {
             let z = table_direction(i).z;
             if z < 0.0 {
                 let fade = smooth(0.0, 0.12, -z);
@@ -102,17 +102,14 @@ impl Sky {
 
     /// Radiance from a unit direction, without sun, clouds and hills.
     pub(crate) fn soft(&self, d: Vec3A) -> Vec3A {
-        let across = (d.y.atan2(d.x) / TAU).rem_euclid(1.0) * TABLE_WIDTH as f32 - 0.5;
-        let down = d.z.clamp(-1.0, 1.0).acos() / PI * TABLE_HEIGHT as f32 - 0.5;
-        let (x, y) = (across.floor(), down.floor());
-        let (fx, fy) = (across - x, down - y);
-        let texel = |dx: i32, dy: i32| {
-            let column = (x as i32 + dx).rem_euclid(TABLE_WIDTH as i32) as usize;
-            let row = (y as i32 + dy).clamp(0, TABLE_HEIGHT as i32 - 1) as usize;
-            self.table[row * TABLE_WIDTH + column]
-        };
-        let top = texel(0, 0).lerp(texel(1, 0), fx);
-        let bottom = texel(0, 1).lerp(texel(1, 1), fx);
+        let at = (octahedral(d) * 0.5 + Vec2::splat(0.5)) * TABLE_SIDE as f32;
+        let at = (at - Vec2::splat(0.5)).clamp(Vec2::ZERO, Vec2::splat(TABLE_SIDE as f32 - 1.001));
+        // The cast rounds down.
+        let (x, y) = (at.x as usize, at.y as usize);
+        let (fx, fy) = (at.x - x as f32, at.y - y as f32);
+        let row = &self.table[y * TABLE_SIDE + x..];
+        let top = row[0].lerp(row[1], fx);
+        let bottom = row[TABLE_SIDE].lerp(row[TABLE_SIDE + 1], fx);
         top.lerp(bottom, fy)
     }
 
@@ -198,29 +195,42 @@ impl Sky {
 
     fn project_irradiance(&self) -> [Vec3A; 9] {
         let mut sums = [Vec3A::ZERO; 9];
+        let mut whole = 0.0;
         for (i, radiance) in self.table.iter().enumerate() {
             let d = table_direction(i);
-            let ring = (1.0 - d.z * d.z).sqrt();
-            let area = ring * (PI / TABLE_HEIGHT as f32) * (TAU / TABLE_WIDTH as f32);
+            // The unfolding gives more texels to directions near the axes.
+            let area = d.abs().element_sum().powi(3);
+            whole += area;
             for (sum, basis) in sums.iter_mut().zip(harmonics(d)) {
                 *sum += *radiance * basis * area;
             }
         }
+        let sums = sums.map(|sum| sum * (4.0 * PI / whole));
         // The cosine lobe, convolved: one factor for each band.
         let bands = [PI, TAU / 3.0, PI / 4.0];
         std::array::from_fn(|i| sums[i] * bands[[0, 1, 1, 1, 2, 2, 2, 2, 2][i]])
     }
 }
 
+/// Where a direction lies when the sphere is unfolded onto a square from -1 to 1.
+#[inline]
+fn octahedral(d: Vec3A) -> Vec2 {
+    let flat = d / d.abs().element_sum();
+    let at = Vec2::new(flat.x, flat.y);
+    if flat.z >= 0.0 {
+        return at;
+    }
+    (Vec2::ONE - Vec2::new(at.y, at.x).abs()) * Vec2::ONE.copysign(at)
+}
+
 /// The direction in the middle of a table's texel.
 fn table_direction(i: usize) -> Vec3 {
-    let down = ((i / TABLE_WIDTH) as f32 + 0.5) / TABLE_HEIGHT as f32 * PI;
-    let around = ((i % TABLE_WIDTH) as f32 + 0.5) / TABLE_WIDTH as f32 * TAU;
-    vec3(
-        down.sin() * around.cos(),
-        down.sin() * around.sin(),
-        down.cos(),
-    )
+    let texel = Vec2::new((i % TABLE_SIDE) as f32, (i / TABLE_SIDE) as f32) + Vec2::splat(0.5);
+    let at = texel / TABLE_SIDE as f32 * 2.0 - Vec2::ONE;
+    let z = 1.0 - at.abs().element_sum();
+    let folded = (Vec2::ONE - Vec2::new(at.y, at.x).abs()) * Vec2::ONE.copysign(at);
+    let at = if z >= 0.0 { at } else { folded };
+    vec3(at.x, at.y, z).normalize()
 }
 
 /// Real spherical harmonics of bands 0 to 2.

@@ -149,12 +149,13 @@ impl Pattern {
 
 /// Rings of a trunk that lies along X, with fibres.
 fn wood(base: Vec3, accent: Vec3, p: Vec3) -> Vec3 {
-    let warp = noise::fractal(p * vec3(2.5, 10.0, 10.0), 3) - 0.5;
-    let radius = (p.y + 0.031).hypot(p.z * 0.6 + 0.17) + warp * 0.05;
-    let ring = (radius * 62.0).rem_euclid(1.0);
+    let warp = noise::fractal(p * vec3(2.2, 8.0, 8.0), 2) - 0.5;
+    let radius = (p.y + 0.031).hypot(p.z * 0.6 + 0.17) + warp * 0.06;
+    let ring = radius * 58.0;
+    let ring = ring - ring.floor();
     let grain = ring * ring * (1.0 - step(0.92, 0.07, ring));
     let fibre = noise::value(p * vec3(14.0, 420.0, 420.0));
-    base.lerp(accent, grain * 0.6 + fibre * 0.22) * (0.92 + 0.14 * warp)
+    base.lerp(accent, grain * 0.42 + fibre * 0.28) * (0.92 + 0.2 * warp)
 }
 
 /// Boards along X, 11 cm wide, each from another place of the trunk.

@@ -8,7 +8,7 @@ use obvhs::aabb::Aabb;
 
 use crate::{
     mesh::{Mesh, MeshHit},
-    tree::{Ray, Tree},
+    tree::{Ray, Tree, meets_box},
 };
 
 /// A mesh with its place.
@@ -155,7 +155,32 @@ impl Instance {
 #[derive(Debug)]
 pub(crate) struct Tracer {
     instances: Vec<Instance>,
+    /// Around each instance.
+    boxes: Vec<Aabb>,
     tree: Tree,
+}
+
+/// The instances that the rays of a bundle can meet, found once for all of them.
+#[derive(Clone, Debug)]
+pub(crate) enum Bundle {
+    /// These and no others.
+    Few { list: [u32; Self::MAX], len: usize },
+    /// Too many to be worth a list.
+    Many,
+}
+
+impl Bundle {
+    const MAX: usize = 16;
+
+    fn push(&mut self, index: u32) {
+        *self = match *self {
+            Self::Few { mut list, len } if len < Self::MAX => {
+                list[len] = index;
+                Self::Few { list, len: len + 1 }
+            }
+            _ => Self::Many,
+        };
+    }
 }
 
 impl Tracer {
@@ -164,6 +189,7 @@ impl Tracer {
         let boxes: Vec<Aabb> = instances.iter().map(Instance::bounds).collect();
         Self {
             tree: Tree::new(&boxes, 1),
+            boxes,
             instances,
         }
     }
@@ -190,35 +216,90 @@ impl Tracer {
     /// The nearest hit, or [`Hit::MISS`].
     #[inline]
     pub(crate) fn closest(&self, ray: Ray) -> Hit {
-        let mut best: Option<(u32, MeshHit)> = None;
+        let mut best = Hit::MISS;
         self.tree.walk(ray, |leaf, ray| {
             let index = self.leaf(leaf);
             let instance = &self.instances[index as usize];
             if let Some(hit) = instance.mesh.closest(instance.local(ray)) {
                 ray.tmax = hit.t;
-                best = Some((index, hit));
+                best = hit.of(index);
             }
             false
         });
-        best.map_or(Hit::MISS, |(instance, hit)| Hit {
-            t: hit.t,
-            u: hit.u,
-            v: hit.v,
-            instance,
-            triangle: hit.triangle,
-        })
+        best
     }
 
-    /// Whether anything lies on the ray. `likely` is the instance to look at
-    /// first, and becomes the one found: neighbouring rays mostly agree.
+    /// The nearest hit among these instances, which are in the order of their
+    /// nearest points, and those points' parameters.
+    #[inline]
+    pub(crate) fn closest_among(
+        &self,
+        mut ray: Ray,
+        candidates: impl Iterator<Item = (u32, f32)>,
+    ) -> Hit {
+        let mut best = Hit::MISS;
+        for (index, nearest) in candidates {
+            if nearest >= ray.tmax {
+                break;
+            }
+            if !meets_box(&ray, &self.boxes[index as usize]) {
+                continue;
+            }
+            let instance = &self.instances[index as usize];
+            if let Some(hit) = instance.mesh.closest(instance.local(&ray)) {
+                ray.tmax = hit.t;
+                best = hit.of(index);
+            }
+        }
+        best
+    }
+
+    /// What a box of this half size can meet when it is moved along a ray.
+    pub(crate) fn bundle(&self, ray: Ray, half: Vec3A) -> Bundle {
+        let mut bundle = Bundle::Few {
+            list: [0; Bundle::MAX],
+            len: 0,
+        };
+        self.tree.walk_shaft(ray, half, |leaf, _| {
+            bundle.push(self.leaf(leaf));
+            matches!(bundle, Bundle::Many)
+        });
+        bundle
+    }
+
+    /// Whether anything lies on a ray of a bundle. `likely` is the instance to
+    /// look at first, and becomes the one found: neighbouring rays mostly agree.
+    #[inline]
+    pub(crate) fn blocked_among(
+        &self,
+        ray: Ray,
+        bundle: &Bundle,
+        likely: &mut Option<u32>,
+    ) -> bool {
+        let Bundle::Few { list, len } = bundle else {
+            return self.blocked(ray, likely);
+        };
+        let blocks = |index: u32| {
+            meets_box(&ray, &self.boxes[index as usize])
+                && self.instances[index as usize].blocks(&ray)
+        };
+        let before = likely.take();
+        let mut others = list[..*len].iter().copied().filter(|&i| before != Some(i));
+        *likely = before
+            .filter(|&i| blocks(i))
+            .or_else(|| others.find(|&i| blocks(i)));
+        likely.is_some()
+    }
+
+    /// Whether anything lies on the ray; `likely` as for
+    /// [`blocked_among`](Self::blocked_among).
     #[inline]
     pub(crate) fn blocked(&self, ray: Ray, likely: &mut Option<u32>) -> bool {
-        if let Some(index) = *likely
-            && self.instances[index as usize].blocks(&ray)
-        {
+        let before = likely.take();
+        *likely = before.filter(|&index| self.instances[index as usize].blocks(&ray));
+        if likely.is_some() {
             return true;
         }
-        let before = likely.take();
         self.tree.walk(ray, |leaf, ray| {
             let index = self.leaf(leaf);
             if before != Some(index) && self.instances[index as usize].blocks(ray) {
@@ -227,5 +308,19 @@ impl Tracer {
             likely.is_some()
         });
         likely.is_some()
+    }
+}
+
+impl MeshHit {
+    /// The hit as one of an instance.
+    #[inline(always)]
+    fn of(self, instance: u32) -> Hit {
+        Hit {
+            t: self.t,
+            u: self.u,
+            v: self.v,
+            instance,
+            triangle: self.triangle,
+        }
     }
 }

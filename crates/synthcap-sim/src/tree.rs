@@ -80,7 +80,7 @@ struct Stack {
 }
 
 impl Stack {
-    const NEAR: usize = 40;
+    const NEAR: usize = 24;
 
     #[inline(always)]
     fn new() -> Self {
@@ -211,11 +211,23 @@ impl Tree {
     /// leaf's number and the ray, whose end it may move nearer; it returns true
     /// to end the walk.
     #[inline(always)]
-    pub(crate) fn walk(&self, mut ray: Ray, mut visit: impl FnMut(usize, &mut Ray) -> bool) {
+    pub(crate) fn walk(&self, ray: Ray, visit: impl FnMut(usize, &mut Ray) -> bool) {
+        self.walk_shaft(ray, Vec3A::ZERO, visit);
+    }
+
+    /// As [`walk`](Self::walk), for a box of this half size that is moved along
+    /// the ray, instead of a point.
+    #[inline(always)]
+    pub(crate) fn walk_shaft(
+        &self,
+        mut ray: Ray,
+        half: Vec3A,
+        mut visit: impl FnMut(usize, &mut Ray) -> bool,
+    ) {
         let Some(root) = self.nodes.first() else {
             return;
         };
-        let slopes = Slopes::new(&ray);
+        let slopes = Slopes::new(&ray, half);
         let mut stack = Stack::new();
         let mut node = root;
         loop {
@@ -257,49 +269,69 @@ impl Tree {
 
 /// What box tests need of a ray.
 struct Slopes {
-    origin: [Vec4; 3],
+    /// Where the ray starts, moved for each plane by the half size of what moves
+    /// along it: that is the same as growing the boxes.
+    origin: [Vec4; 6],
     inverse: [Vec4; 3],
-    /// Which of a node's planes the ray meets first on each axis.
+    /// Which of a node's planes the ray meets first on each axis, and which last.
     near: [usize; 3],
+    far: [usize; 3],
 }
 
 impl Slopes {
     #[inline(always)]
-    fn new(ray: &Ray) -> Self {
-        let inverse = |d: f32| {
-            let d = if d.abs() < MIN_COMPONENT {
-                MIN_COMPONENT.copysign(d)
+    fn new(ray: &Ray, half: Vec3A) -> Self {
+        let inverse = inverse_direction(ray.direction).to_array();
+        let (low, high) = (
+            (ray.origin + half).to_array(),
+            (ray.origin - half).to_array(),
+        );
+        let side = |axis: usize, forward: usize, backward: usize| {
+            axis + if inverse[axis] < 0.0 {
+                backward
             } else {
-                d
-            };
-            1.0 / d
+                forward
+            }
         };
-        let d = ray.direction;
-        let inverse = [inverse(d.x), inverse(d.y), inverse(d.z)];
         Self {
-            origin: ray.origin.to_array().map(Vec4::splat),
+            origin: [low[0], low[1], low[2], high[0], high[1], high[2]].map(Vec4::splat),
             inverse: inverse.map(Vec4::splat),
-            near: std::array::from_fn(|axis| if inverse[axis] < 0.0 { axis + 3 } else { axis }),
+            near: std::array::from_fn(|axis| side(axis, 0, 3)),
+            far: std::array::from_fn(|axis| side(axis, 3, 0)),
         }
     }
 
     /// Where the ray enters each box, and a bit for each box that it meets.
     #[inline(always)]
     fn meet(&self, node: &Node, ray: &Ray) -> (Vec4, u32) {
-        let near =
-            |axis: usize| (node.planes[self.near[axis]] - self.origin[axis]) * self.inverse[axis];
-        let far = |axis: usize| {
-            let plane = if self.near[axis] == axis {
-                axis + 3
-            } else {
-                axis
-            };
-            (node.planes[plane] - self.origin[axis]) * self.inverse[axis]
+        let at = |plane: usize, axis: usize| {
+            (node.planes[plane] - self.origin[plane]) * self.inverse[axis]
         };
+        let near = |axis: usize| at(self.near[axis], axis);
+        let far = |axis: usize| at(self.far[axis], axis);
         let first = near(0).max(near(1)).max(near(2)).max(Vec4::splat(ray.tmin));
         let last = far(0).min(far(1)).min(far(2)).min(Vec4::splat(ray.tmax));
         (first, first.cmple(last).bitmask())
     }
+}
+
+/// One over each component, finite even where it is zero.
+#[inline(always)]
+fn inverse_direction(d: Vec3A) -> Vec3A {
+    let tiny = Vec3A::splat(MIN_COMPONENT).copysign(d);
+    let small = d.abs().cmplt(Vec3A::splat(MIN_COMPONENT));
+    Vec3A::ONE / Vec3A::select(small, tiny, d)
+}
+
+/// Whether a ray meets a box, as trees test it.
+#[inline(always)]
+pub(crate) fn meets_box(ray: &Ray, bounds: &Aabb) -> bool {
+    let inverse = inverse_direction(ray.direction);
+    let a = (bounds.min - ray.origin) * inverse;
+    let b = (bounds.max - ray.origin) * inverse;
+    let first = a.min(b).max_element().max(ray.tmin);
+    let last = a.max(b).min_element().min(ray.tmax);
+    first <= last
 }
 
 /// Counts the things below each binary node.
@@ -326,9 +358,9 @@ mod tests {
     #[test]
     fn a_walk_finds_the_boxes_that_a_search_of_all_finds() {
         for count in [0, 1, 3, 5, 200] {
-            let boxes: Vec<Aabb> = (0..count)
+            let boxes: Vec<Aabb> = (0..count as u32)
                 .map(|i| {
-                    let at = |k| random(i * 6 + k);
+                    let at = |k: u32| random(i * 6 + k);
                     let center = Vec3A::new(at(0), at(1), at(2));
                     let half = Vec3A::splat(0.02 + 0.1 * at(3).abs());
                     Aabb::new(center - half, center + half)
@@ -336,8 +368,8 @@ mod tests {
                 .collect();
             let tree = Tree::new(&boxes, 4);
             assert_eq!(tree.slots().iter().flatten().count(), boxes.len());
-            for k in 0..100 {
-                let at = |j| random(90_000 + k * 6 + j);
+            for k in 0..100_u32 {
+                let at = |j: u32| random(90_000 + k * 6 + j);
                 let axis = [Vec3A::X, -Vec3A::Y, Vec3A::Z][k as usize % 3];
                 let free = Vec3A::new(at(3), at(4), at(5));
                 let direction = if k % 4 == 0 { axis } else { free };

@@ -4,9 +4,9 @@
 use glam::{Vec2, Vec3A};
 
 use super::{
-    Shot,
+    Block, Shot,
     occlusion::Occlusion,
-    shade::{Likely, Shader},
+    shade::{Neighbours, Shader},
 };
 use crate::{camera::pixel_center, trace::Hit};
 
@@ -23,9 +23,11 @@ pub(crate) fn rgb(shot: &Shot<'_>, shader: &Shader<'_>, samples: u32) -> Vec<u8>
         shader,
         occlusion: &occlusion,
     };
-    let mut colors = shot.map(Vec3A::ZERO, Likely::default, |likely, x, y, hit| {
-        picture.color((x, y), pixel_center(x, y), hit, likely)
-    });
+    let mut colors = shot.map(
+        Vec3A::ZERO,
+        |block| picture.neighbours(block),
+        |near, x, y, hit| picture.color((x, y), pixel_center(x, y), hit, near),
+    );
     if samples > 1 {
         colors = picture.refined(&colors, samples);
     }
@@ -43,8 +45,15 @@ struct Picture<'a> {
 }
 
 impl Picture<'_> {
+    fn neighbours(&self, block: &Block) -> Neighbours {
+        let eye = &self.shot.eye;
+        let point = |x, y, hit: &Hit| Some(eye.center + eye.direction(pixel_center(x, y)) * hit.t);
+        let places = self.shot.block_box(block, point);
+        Neighbours::new(places.unwrap_or((Vec3A::ZERO, Vec3A::ZERO)))
+    }
+
     /// Display light (linear, 0 to 1) of a hit at an image position in a pixel.
-    fn color(&self, pixel: (u32, u32), at: Vec2, hit: &Hit, likely: &mut Likely) -> Vec3A {
+    fn color(&self, pixel: (u32, u32), at: Vec2, hit: &Hit, near: &mut Neighbours) -> Vec3A {
         let ray = self.shot.eye.ray(at);
         let radiance = if hit.is_miss() {
             self.shader.background(&ray)
@@ -53,7 +62,7 @@ impl Picture<'_> {
             let open = self
                 .occlusion
                 .open(pixel.0, pixel.1, surface.point, surface.flat);
-            let radiance = self.shader.radiance(&ray, &surface, open, likely);
+            let radiance = self.shader.radiance(&ray, &surface, open, near);
             self.shader.through_air(&ray, hit.t, radiance)
         };
         tone(radiance * self.shader.lights.exposure)
@@ -76,19 +85,22 @@ impl Picture<'_> {
                 hits.0.instance != hits.1.instance || contrast(colors[here], colors[other])
             })
         };
-        self.shot
-            .map(Vec3A::ZERO, Likely::default, |likely, x, y, _| {
+        self.shot.map(
+            Vec3A::ZERO,
+            |block| self.neighbours(block),
+            |near, x, y, _| {
                 let center = colors[index(x, y)];
                 if !rough(x, y) {
                     return center;
                 }
                 let extra = (1..samples).map(|k| {
                     let at = Vec2::new(x as f32, y as f32) + sample_place(k);
-                    let hit = self.shot.tracer.closest(self.shot.eye.ray(at));
-                    self.color((x, y), at, &hit, likely)
+                    let hit = self.shot.sample((x, y), at);
+                    self.color((x, y), at, &hit, near)
                 });
                 (center + extra.sum::<Vec3A>()) / samples as f32
-            })
+            },
+        )
     }
 }
 

@@ -2,10 +2,10 @@
 
 use glam::{Vec2, Vec3A};
 
-use super::Shot;
+use super::{Block, Shot};
 use crate::{
     camera::{Eye, NEAR_M, pixel_center},
-    trace::{Hit, Instance, Tracer},
+    trace::{Bundle, Hit, Instance, Tracer},
     tree::Ray,
 };
 
@@ -53,8 +53,36 @@ impl<'a> Before<'a> {
         }
     }
 
+    /// Where a hit's point was, as what, and whether that has not moved since;
+    /// `None` if its object was not there.
+    fn point(&self, now: &Tracer, hit: &Hit) -> Option<(Vec3A, &Instance, bool)> {
+        let link = self.links[hit.instance as usize]?;
+        let then = &self.tracer.instances()[link.index];
+        let point = then
+            .to_world
+            .transform_point3a(now.instance(hit).local_point(hit));
+        Some((point, then, link.still))
+    }
+
+    /// What can stand before the points of a block.
+    fn sight(&self, shot: &Shot<'_>, block: &Block) -> Sight {
+        let tracer = self.movers.as_ref().unwrap_or(self.tracer);
+        let point = |_, _, hit: &Hit| Some(self.point(shot.tracer, hit)?.0);
+        let bundle = shot.block_box(block, point).map(|(center, half)| {
+            let way = center - self.eye.center;
+            // Points are lifted off their surfaces.
+            let lift = 2.0 * LIFT * (way.length() + half.length());
+            let half = half * 1.001 + Vec3A::splat(lift);
+            tracer.bundle(Ray::new(self.eye.center, way, 0.0, 1.0), half)
+        });
+        Sight {
+            bundle: bundle.unwrap_or(Bundle::Many),
+            likely: None,
+        }
+    }
+
     /// Whether a point with a normal could be seen at the previous tick.
-    fn saw(&self, point: Vec3A, normal: Vec3A, still: bool, likely: &mut Option<u32>) -> bool {
+    fn saw(&self, point: Vec3A, normal: Vec3A, still: bool, sight: &mut Sight) -> bool {
         let toward = point - self.eye.center;
         if toward.dot(normal) >= 0.0 {
             return false;
@@ -65,10 +93,21 @@ impl<'a> Before<'a> {
         let near = NEAR_M / toward.dot(self.eye.forward);
         let ray = Ray::new(self.eye.center, lifted, near, REACH);
         match &self.movers {
-            Some(movers) if still => !movers.blocked(ray, &mut None),
-            _ => !self.tracer.blocked(ray, likely),
+            None => !self
+                .tracer
+                .blocked_among(ray, &sight.bundle, &mut sight.likely),
+            Some(movers) if still => !movers.blocked_among(ray, &sight.bundle, &mut None),
+            Some(_) => !self.tracer.blocked(ray, &mut sight.likely),
         }
     }
+}
+
+/// What is known of a block's lines of sight.
+struct Sight {
+    /// Instances of what [`Before::sight`] looks through.
+    bundle: Bundle,
+    /// An instance of the previous tick.
+    likely: Option<u32>,
 }
 
 /// What stood elsewhere at the previous tick, or is gone.
@@ -87,11 +126,10 @@ pub(crate) fn flow(shot: &Shot<'_>, before: Option<&Before<'_>>) -> (Vec<[f32; 2
         let pixels = shot.hits.len();
         return (vec![[0.0; 2]; pixels], vec![0; pixels]);
     };
-    let vectors = shot.map(
-        None,
-        || None,
-        |likely, x, y, hit| vector(shot, before, hit, pixel_center(x, y), likely),
-    );
+    let sight = |block: &Block| before.sight(shot, block);
+    let vectors = shot.map(None, sight, |sight, x, y, hit| {
+        vector(shot, before, hit, pixel_center(x, y), sight)
+    });
     let uv = vectors.iter().map(|v| v.map_or([0.0; 2], |v| v.to_array()));
     let valid = vectors.iter().map(|v| u8::from(v.is_some()));
     (uv.collect(), valid.collect())
@@ -102,20 +140,16 @@ fn vector(
     before: &Before<'_>,
     hit: &Hit,
     pixel: Vec2,
-    likely: &mut Option<u32>,
+    sight: &mut Sight,
 ) -> Option<Vec2> {
     if hit.is_miss() {
         return None;
     }
-    let link = before.links[hit.instance as usize]?;
-    let then = &before.tracer.instances()[link.index];
-    let point = then
-        .to_world
-        .transform_point3a(shot.tracer.instance(hit).local_point(hit));
+    let (point, then, still) = before.point(shot.tracer, hit)?;
     let (position, _) = before.eye.project(point)?;
     // What stands still before a camera that stands still has no flow at all,
     // not even that of rounding.
-    let still = link.still && before.movers.is_some();
+    let still = still && before.movers.is_some();
     let vector = if still { Vec2::ZERO } else { position - pixel };
     if !before.eye.contains(pixel + vector) {
         return None;
@@ -125,5 +159,5 @@ fn vector(
         .instance(hit)
         .facing(hit, shot.eye.direction(pixel));
     let normal = then.flat_normal_on_side(hit, now_side);
-    before.saw(point, normal, still, likely).then_some(vector)
+    before.saw(point, normal, still, sight).then_some(vector)
 }

@@ -21,7 +21,7 @@ pub(crate) fn ids(shot: &Shot<'_>) -> Vec<u32> {
 pub(crate) fn normals(shot: &Shot<'_>) -> Vec<[f32; 3]> {
     shot.map(
         [0.0; 3],
-        || (),
+        |_| (),
         |(), x, y, hit| {
             if hit.is_miss() {
                 return [0.0; 3];

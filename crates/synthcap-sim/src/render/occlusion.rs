@@ -12,7 +12,7 @@ use super::{Shot, per_pixel};
 use crate::{camera::pixel_center, tree::Ray};
 
 /// Rays of each site.
-const RAYS: u32 = 2;
+const RAYS: u32 = 1;
 /// Sites whose rays interleave, in each direction.
 const PATTERN: u32 = 4;
 /// Things further away than this hide nothing, metres.
@@ -44,13 +44,19 @@ impl Occlusion {
     pub(super) fn new(shot: &Shot<'_>) -> Self {
         let columns = shot.eye.width.div_ceil(2);
         let rows = shot.eye.height.div_ceil(2);
-        let raw = per_pixel(columns, rows, EMPTY, || (), |(), x, y| site(shot, x, y));
+        let raw = per_pixel(columns, rows, EMPTY, |_| (), |(), x, y| site(shot, x, y));
         let rough = Self {
             columns,
             rows,
             sites: raw,
         };
-        let sites = per_pixel(columns, rows, EMPTY, || (), |(), x, y| rough.smoothed(x, y));
+        let sites = per_pixel(
+            columns,
+            rows,
+            EMPTY,
+            |_| (),
+            |(), x, y| rough.smoothed(x, y),
+        );
         Self { sites, ..rough }
     }
 
@@ -92,8 +98,16 @@ impl Occlusion {
         for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
             let site = self.at(left + dx, top + dy);
             // Sites sit on even pixels; those nearer count more.
-            let across = if x % 2 == 0 { 1.0 - dx as f32 } else { 0.5 };
-            let down = if y % 2 == 0 { 1.0 - dy as f32 } else { 0.5 };
+            let across = if x.is_multiple_of(2) {
+                1.0 - dx as f32
+            } else {
+                0.5
+            };
+            let down = if y.is_multiple_of(2) {
+                1.0 - dy as f32
+            } else {
+                0.5
+            };
             let near = 0.02 + across * down;
             let w = near * (1e-4 + likeness(site, point, normal));
             if site.open >= 0.0 {

@@ -9,7 +9,7 @@ use crate::{
     material::Material,
     sky::smooth,
     texture::TexturePoint,
-    trace::{Hit, Instance, Tracer},
+    trace::{Bundle, Hit, Instance, Tracer},
     tree::Ray,
     world::Object,
 };
@@ -18,7 +18,7 @@ use crate::{
 const FOG_PER_M: f32 = 0.13;
 /// The lamp is not traced where it adds less than this to a dark surface,
 /// relative to what the eye adapts to.
-const LAMP_NOTICEABLE: f32 = 0.004;
+const LAMP_NOTICEABLE: f32 = 0.012;
 /// Metals duller than this reflect only the sky.
 const MIRROR_ROUGHNESS: f32 = 0.38;
 /// Glazes duller than this reflect only the sky.
@@ -34,11 +34,42 @@ pub(crate) struct Shader<'a> {
     pub(crate) weather: Weather,
 }
 
-/// The occluders that neighbouring pixels found.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Likely {
+/// What neighbouring pixels share: the occluders that they found, and those
+/// that can stand between them and the sun.
+#[derive(Debug)]
+pub(super) struct Neighbours {
     sun: Option<u32>,
     lamp: Option<u32>,
+    /// The box, by centre and half size, for whose points the bundle holds.
+    places: (Vec3A, Vec3A),
+    /// Made when first needed.
+    shaft: Option<Bundle>,
+}
+
+impl Neighbours {
+    /// For points in the box with this centre and half size, and a little around
+    /// it.
+    pub(super) fn new((center, half): (Vec3A, Vec3A)) -> Self {
+        let reach = 0.002 * (half.max_element() + 1.0);
+        Self {
+            sun: None,
+            lamp: None,
+            places: (center, half + Vec3A::splat(reach)),
+            shaft: None,
+        }
+    }
+
+    fn blocked_from_sun(&mut self, tracer: &Tracer, toward: Vec3A, from: Vec3A) -> bool {
+        let ray = Ray::new(from, toward, 0.0, f32::INFINITY);
+        let (center, half) = self.places;
+        // Points from elsewhere, such as those seen in mirrors, have no bundle.
+        if !(from - center).abs().cmple(half).all() {
+            return tracer.blocked(ray, &mut self.sun);
+        }
+        let along = Ray::new(center, toward, 0.0, f32::INFINITY);
+        let shaft = self.shaft.get_or_insert_with(|| tracer.bundle(along, half));
+        tracer.blocked_among(ray, shaft, &mut self.sun)
+    }
 }
 
 /// A point on a surface.
@@ -106,8 +137,14 @@ impl Shader<'_> {
     }
 
     /// Radiance of a surface along a ray; `open` is its share of the sky.
-    pub(super) fn radiance(&self, ray: &Ray, s: &Surface, open: f32, likely: &mut Likely) -> Vec3A {
-        self.reflected(ray, s, open, likely, true)
+    pub(super) fn radiance(
+        &self,
+        ray: &Ray,
+        s: &Surface,
+        open: f32,
+        near: &mut Neighbours,
+    ) -> Vec3A {
+        self.reflected(ray, s, open, near, true)
     }
 
     /// Radiance where nothing is.
@@ -150,7 +187,7 @@ impl Shader<'_> {
         ray: &Ray,
         s: &Surface,
         open: f32,
-        likely: &mut Likely,
+        near: &mut Neighbours,
         mirrors: bool,
     ) -> Vec3A {
         let lit = Lit {
@@ -158,11 +195,11 @@ impl Shader<'_> {
             viewer: -ray.direction.normalize(),
             head_on: Vec3A::splat(0.04).lerp(s.color, s.metallic),
         };
-        let direct = self.sun(&lit, likely) + self.lamp(&lit, likely);
-        s.emissive + direct + self.sky(&lit, open) + self.mirrored(&lit, open, likely, mirrors)
+        let direct = self.sun(&lit, near) + self.lamp(&lit, near);
+        s.emissive + direct + self.sky(&lit, open) + self.mirrored(&lit, open, near, mirrors)
     }
 
-    fn sun(&self, lit: &Lit<'_>, likely: &mut Likely) -> Vec3A {
+    fn sun(&self, lit: &Lit<'_>, near: &mut Neighbours) -> Vec3A {
         let toward = self.lights.sun_direction;
         let s = lit.surface;
         if self.lights.sun_irradiance == Vec3A::ZERO
@@ -171,21 +208,18 @@ impl Shader<'_> {
         {
             return Vec3A::ZERO;
         }
-        if self.tracer.blocked(
-            Ray::new(s.lifted, toward, 0.0, f32::INFINITY),
-            &mut likely.sun,
-        ) {
+        if near.blocked_from_sun(self.tracer, toward, s.lifted) {
             return Vec3A::ZERO;
         }
         lit.scattered(toward) * self.lights.sun_irradiance
     }
 
-    fn lamp(&self, lit: &Lit<'_>, likely: &mut Likely) -> Vec3A {
+    fn lamp(&self, lit: &Lit<'_>, near: &mut Neighbours) -> Vec3A {
         let s = lit.surface;
         let way = self.lights.lamp_position - s.lifted;
         let squared = way.length_squared();
-        let near = self.lights.lamp_radius;
-        if squared <= near * near || s.normal.dot(way) <= 0.0 || s.flat.dot(way) <= 0.0 {
+        let radius = self.lights.lamp_radius;
+        if squared <= radius * radius || s.normal.dot(way) <= 0.0 || s.flat.dot(way) <= 0.0 {
             return Vec3A::ZERO;
         }
         let irradiance = self.lights.lamp_intensity / squared;
@@ -194,8 +228,8 @@ impl Shader<'_> {
         }
         // The ray ends where the lamp's own housing begins.
         let distance = squared.sqrt();
-        let ray = Ray::new(s.lifted, way, 0.0, 1.0 - near / distance);
-        if self.tracer.blocked(ray, &mut likely.lamp) {
+        let ray = Ray::new(s.lifted, way, 0.0, 1.0 - radius / distance);
+        if self.tracer.blocked(ray, &mut near.lamp) {
             return Vec3A::ZERO;
         }
         lit.scattered(way / distance) * irradiance
@@ -215,7 +249,7 @@ impl Shader<'_> {
     }
 
     /// The mirror image: of objects where it is sharp, else of the sky.
-    fn mirrored(&self, lit: &Lit<'_>, open: f32, likely: &mut Likely, mirrors: bool) -> Vec3A {
+    fn mirrored(&self, lit: &Lit<'_>, open: f32, near: &mut Neighbours, mirrors: bool) -> Vec3A {
         let s = lit.surface;
         let facing = s.normal.dot(lit.viewer).max(1e-3);
         let strength = environment_reflectance(lit.head_on, s.roughness, facing);
@@ -245,7 +279,7 @@ impl Shader<'_> {
         }
         let image = self.surface(&ray, &hit);
         // Seen in a mirror, the corners of things may do without their shade.
-        let seen = self.reflected(&ray, &image, 0.6, likely, false);
+        let seen = self.reflected(&ray, &image, 0.6, near, false);
         let keep = 1.0 - smooth(0.5 * sharpest, sharpest, s.roughness);
         strength * (blurred * hides).lerp(seen, keep)
     }
@@ -281,11 +315,12 @@ fn color(material: &Material, at: &TexturePoint) -> Vec3A {
 
 /// Share of the surrounding light that is mirrored (the fit of Karis).
 fn environment_reflectance(head_on: Vec3A, roughness: f32, facing: f32) -> Vec3A {
-    let r = roughness * -1.0 + 1.0;
-    let rim = (0.0275 * roughness + r * 1.0).min(1.0);
-    let a = (rim * rim).min((-9.28 * facing).exp2()) * r + (0.0425 - 0.0275 * r);
-    let scale = 1.04 - 1.04 * a.min(1.0) - 0.572 * roughness * (1.0 - a.min(1.0));
-    head_on * scale.clamp(0.0, 1.0) + Vec3A::splat((a * 1.04 - 0.04).max(0.0))
+    let smooth = 1.0 - roughness;
+    let rim = (smooth * smooth).min((-9.28 * facing).exp2()) * smooth;
+    let fit = rim + 0.0425 - 0.0275 * roughness;
+    let scale = 1.04 - 0.572 * roughness - 1.04 * fit;
+    let bias = 1.04 * fit - 0.04 + 0.022 * roughness;
+    head_on * scale.max(0.0) + Vec3A::splat(bias.max(0.0))
 }
 
 /// The point moved out onto the smooth surface that the corners' normals

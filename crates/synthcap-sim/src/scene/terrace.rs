@@ -48,8 +48,8 @@ pub(super) fn scene(seed: u64) -> SceneSpec {
     SceneSpec {
         objects: builder.objects,
         camera: Transform::look_at(
-            synthcap::Vec3::new(-138.0, -62.0, 151.0),
-            synthcap::Vec3::new(4.0, -1.0, 77.0),
+            synthcap::Vec3::new(-146.0, -64.0, 141.0),
+            synthcap::Vec3::new(10.0, -1.0, 84.0),
         ),
         horizontal_fov_deg: 58.0,
         lights: LightSettings::new(16.2, lantern, 0.075),
@@ -94,9 +94,9 @@ impl Builder {
 
     fn surroundings(&mut self) {
         let table = self.pick(&[
-            (0xa9713f, 0x5f3416),
-            (0x8a5a33, 0x472710),
-            (0xb98a58, 0x7b4d22),
+            (0xbb8650, 0x7d4d26),
+            (0xa06d42, 0x68401f),
+            (0xcaa070, 0x94673a),
         ]);
         let wood = Material::hex(table.0, 0.36).patterned(Pattern::Planks, table.1);
         self.fixed("lawn", "ground", furniture::lawn(), vec3(0.0, 0.0, -0.06));
