@@ -80,6 +80,19 @@ impl Eye {
         Some((slope * self.focal + self.principal, depth))
     }
 
+    /// Normals, towards the inside, of the planes through the eye that bound
+    /// what lies between two image positions: left, right, top, bottom.
+    pub(crate) fn side_planes(&self, low: Vec2, high: Vec2) -> [Vec3A; 4] {
+        let (low, high) = (low - self.principal, high - self.principal);
+        let (right, up) = (self.right * self.focal.x, self.up * self.focal.y);
+        [
+            right - self.forward * low.x,
+            self.forward * high.x - right,
+            -up - self.forward * low.y,
+            up + self.forward * high.y,
+        ]
+    }
+
     /// Whether an image position lies in the image.
     #[inline]
     pub(crate) fn contains(&self, at: Vec2) -> bool {

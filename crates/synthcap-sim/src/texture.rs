@@ -128,7 +128,7 @@ impl Pattern {
                 let thin = 1.0 - step(0.14, 0.14, vein);
                 base.lerp(accent, thin * 0.65) * (0.93 + 0.07 * noise::value(p * 40.0))
             }
-            Self::Noise => base.lerp(accent, noise::fractal(p * 24.0, 4)),
+            Self::Noise => base.lerp(accent, noise::fractal(p * 24.0, 3)),
             Self::Planks => planks(base, accent, at.flat()),
             Self::Speckles => {
                 let fine = step(0.78, 0.05, noise::value(p * 420.0));
@@ -186,11 +186,11 @@ fn brick(base: Vec3, accent: Vec3, p: Vec2) -> Vec3 {
     let x = p.x / 0.22 + 0.5 * row.rem_euclid(2.0);
     let column = x.floor();
     let x = x - column;
-    let rough = (noise::fractal(vec3(p.x, p.y, 0.5) * 60.0, 3) - 0.5) * 0.05;
+    let rough = (noise::value(vec3(p.x, p.y, 0.5) * 60.0) - 0.5) * 0.05;
     let inside = step(0.025, 0.012, x.min(1.0 - x) + rough * 0.4)
         * step(0.075, 0.03, y.min(1.0 - y) + rough);
     let tone = 0.65 + 0.6 * noise::cell(vec3(column, row, 2.0));
-    let pores = 0.82 + 0.3 * noise::fractal(vec3(p.x, p.y, 1.5) * 45.0, 3);
+    let pores = 0.82 + 0.3 * noise::fractal(vec3(p.x, p.y, 1.5) * 45.0, 2);
     accent.lerp(base * tone * pores, inside)
 }
 
@@ -200,7 +200,7 @@ fn tiles(base: Vec3, accent: Vec3, p: Vec2) -> Vec3 {
     let inside = p / 0.4 - cell;
     let edge = inside.min(Vec2::ONE - inside).min_element();
     let tone = 0.8 + 0.3 * noise::cell(vec3(cell.x, cell.y, 5.0));
-    let stain = 0.8 + 0.4 * noise::fractal(vec3(p.x, p.y, cell.x * 7.0) * 6.0, 4);
+    let stain = 0.8 + 0.4 * noise::fractal(vec3(p.x, p.y, cell.x * 7.0) * 6.0, 3);
     let joint = step(0.012, 0.004, edge);
     accent.lerp(base * tone * stain, joint)
 }

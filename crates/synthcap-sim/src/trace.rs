@@ -7,8 +7,9 @@ use glam::{Affine3A, Mat3A, Vec3, Vec3A};
 use obvhs::aabb::Aabb;
 
 use crate::{
+    beam::Region,
     mesh::{Mesh, MeshHit},
-    tree::{Ray, Tree, meets_box},
+    tree::{Ray, Tree},
 };
 
 /// A mesh with its place.
@@ -67,7 +68,7 @@ impl Instance {
 
     /// A ray in the instance's own space; its parameter is the same.
     #[inline(always)]
-    fn local(&self, ray: &Ray) -> Ray {
+    pub(crate) fn local(&self, ray: &Ray) -> Ray {
         Ray::new(
             self.to_local.transform_point3a(ray.origin),
             self.to_local.transform_vector3a(ray.direction),
@@ -158,36 +159,16 @@ pub(crate) struct Tracer {
     /// Around each instance.
     boxes: Vec<Aabb>,
     tree: Tree,
-}
-
-/// The instances that the rays of a bundle can meet, found once for all of them.
-#[derive(Clone, Debug)]
-pub(crate) enum Bundle {
-    /// These and no others.
-    Few { list: [u32; Self::MAX], len: usize },
-    /// Too many to be worth a list.
-    Many,
-}
-
-impl Bundle {
-    const MAX: usize = 16;
-
-    fn push(&mut self, index: u32) {
-        *self = match *self {
-            Self::Few { mut list, len } if len < Self::MAX => {
-                list[len] = index;
-                Self::Few { list, len: len + 1 }
-            }
-            _ => Self::Many,
-        };
-    }
+    reach: f32,
 }
 
 impl Tracer {
     /// Instances in the order of their IDs.
     pub(crate) fn new(instances: Vec<Instance>) -> Self {
         let boxes: Vec<Aabb> = instances.iter().map(Instance::bounds).collect();
+        let far = |b: &Aabb| b.min.abs().max(b.max.abs()).max_element();
         Self {
+            reach: boxes.iter().map(far).fold(0.0, f32::max),
             tree: Tree::new(&boxes, 1),
             boxes,
             instances,
@@ -229,70 +210,25 @@ impl Tracer {
         best
     }
 
-    /// The nearest hit among these instances, which are in the order of their
-    /// nearest points, and those points' parameters.
+    /// The box around an instance.
     #[inline]
-    pub(crate) fn closest_among(
-        &self,
-        mut ray: Ray,
-        candidates: impl Iterator<Item = (u32, f32)>,
-    ) -> Hit {
-        let mut best = Hit::MISS;
-        for (index, nearest) in candidates {
-            if nearest >= ray.tmax {
-                break;
-            }
-            if !meets_box(&ray, &self.boxes[index as usize]) {
-                continue;
-            }
-            let instance = &self.instances[index as usize];
-            if let Some(hit) = instance.mesh.closest(instance.local(&ray)) {
-                ray.tmax = hit.t;
-                best = hit.of(index);
-            }
-        }
-        best
+    pub(crate) fn bounds(&self, index: u32) -> &Aabb {
+        &self.boxes[index as usize]
     }
 
-    /// What a box of this half size can meet when it is moved along a ray.
-    pub(crate) fn bundle(&self, ray: Ray, half: Vec3A) -> Bundle {
-        let mut bundle = Bundle::Few {
-            list: [0; Bundle::MAX],
-            len: 0,
-        };
-        self.tree.walk_shaft(ray, half, |leaf, _| {
-            bundle.push(self.leaf(leaf));
-            matches!(bundle, Bundle::Many)
-        });
-        bundle
+    /// How far from the origin things lie at the most on any axis, metres.
+    pub(crate) fn reach(&self) -> f32 {
+        self.reach
     }
 
-    /// Whether anything lies on a ray of a bundle. `likely` is the instance to
-    /// look at first, and becomes the one found: neighbouring rays mostly agree.
-    #[inline]
-    pub(crate) fn blocked_among(
-        &self,
-        ray: Ray,
-        bundle: &Bundle,
-        likely: &mut Option<u32>,
-    ) -> bool {
-        let Bundle::Few { list, len } = bundle else {
-            return self.blocked(ray, likely);
-        };
-        let blocks = |index: u32| {
-            meets_box(&ray, &self.boxes[index as usize])
-                && self.instances[index as usize].blocks(&ray)
-        };
-        let before = likely.take();
-        let mut others = list[..*len].iter().copied().filter(|&i| before != Some(i));
-        *likely = before
-            .filter(|&i| blocks(i))
-            .or_else(|| others.find(|&i| blocks(i)));
-        likely.is_some()
+    /// Visits the instances that may reach into a region, until `visit` returns
+    /// true.
+    pub(crate) fn visit_region(&self, region: &Region, mut visit: impl FnMut(u32) -> bool) {
+        self.tree.walk_region(region, |leaf| visit(self.leaf(leaf)));
     }
 
-    /// Whether anything lies on the ray; `likely` as for
-    /// [`blocked_among`](Self::blocked_among).
+    /// Whether anything lies on the ray. `likely` is the instance to look at
+    /// first, and becomes the one found: neighbouring rays mostly agree.
     #[inline]
     pub(crate) fn blocked(&self, ray: Ray, likely: &mut Option<u32>) -> bool {
         let before = likely.take();
@@ -314,7 +250,7 @@ impl Tracer {
 impl MeshHit {
     /// The hit as one of an instance.
     #[inline(always)]
-    fn of(self, instance: u32) -> Hit {
+    pub(crate) fn of(self, instance: u32) -> Hit {
         Hit {
             t: self.t,
             u: self.u,

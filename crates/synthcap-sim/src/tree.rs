@@ -12,6 +12,8 @@ use obvhs::{
     ploc::{PlocBuilder, PlocSearchDistance, SortPrecision},
 };
 
+use crate::beam::Region;
+
 /// Marks a child as a leaf.
 const LEAF: u32 = 1 << 31;
 /// An unused child; its box is never met.
@@ -207,27 +209,41 @@ impl Tree {
         }
     }
 
+    /// Visits the leaves that may reach into a region, until `visit` returns
+    /// true.
+    pub(crate) fn walk_region(&self, region: &Region, mut visit: impl FnMut(usize) -> bool) {
+        if self.nodes.is_empty() {
+            return;
+        }
+        let planes = region.planes.map(PlaneTest::new);
+        let mut stack = Stack::new();
+        stack.push((0.0, 0));
+        while let Some((_, index)) = stack.pop() {
+            let node = &self.nodes[index as usize];
+            let mut met = planes
+                .iter()
+                .fold(0b1111, |met, plane| met & plane.meet(node));
+            while met != 0 {
+                let child = node.children[met.trailing_zeros() as usize];
+                met &= met - 1;
+                if child & LEAF == 0 {
+                    stack.push((0.0, child));
+                } else if visit((child & !LEAF) as usize) {
+                    return;
+                }
+            }
+        }
+    }
+
     /// Visits the leaves on a ray, nearer ones mostly first. `visit` gets a
     /// leaf's number and the ray, whose end it may move nearer; it returns true
     /// to end the walk.
     #[inline(always)]
-    pub(crate) fn walk(&self, ray: Ray, visit: impl FnMut(usize, &mut Ray) -> bool) {
-        self.walk_shaft(ray, Vec3A::ZERO, visit);
-    }
-
-    /// As [`walk`](Self::walk), for a box of this half size that is moved along
-    /// the ray, instead of a point.
-    #[inline(always)]
-    pub(crate) fn walk_shaft(
-        &self,
-        mut ray: Ray,
-        half: Vec3A,
-        mut visit: impl FnMut(usize, &mut Ray) -> bool,
-    ) {
+    pub(crate) fn walk(&self, mut ray: Ray, mut visit: impl FnMut(usize, &mut Ray) -> bool) {
         let Some(root) = self.nodes.first() else {
             return;
         };
-        let slopes = Slopes::new(&ray, half);
+        let slopes = Slopes::new(&ray);
         let mut stack = Stack::new();
         let mut node = root;
         loop {
@@ -269,9 +285,7 @@ impl Tree {
 
 /// What box tests need of a ray.
 struct Slopes {
-    /// Where the ray starts, moved for each plane by the half size of what moves
-    /// along it: that is the same as growing the boxes.
-    origin: [Vec4; 6],
+    origin: [Vec4; 3],
     inverse: [Vec4; 3],
     /// Which of a node's planes the ray meets first on each axis, and which last.
     near: [usize; 3],
@@ -280,12 +294,8 @@ struct Slopes {
 
 impl Slopes {
     #[inline(always)]
-    fn new(ray: &Ray, half: Vec3A) -> Self {
+    fn new(ray: &Ray) -> Self {
         let inverse = inverse_direction(ray.direction).to_array();
-        let (low, high) = (
-            (ray.origin + half).to_array(),
-            (ray.origin - half).to_array(),
-        );
         let side = |axis: usize, forward: usize, backward: usize| {
             axis + if inverse[axis] < 0.0 {
                 backward
@@ -294,7 +304,7 @@ impl Slopes {
             }
         };
         Self {
-            origin: [low[0], low[1], low[2], high[0], high[1], high[2]].map(Vec4::splat),
+            origin: ray.origin.to_array().map(Vec4::splat),
             inverse: inverse.map(Vec4::splat),
             near: std::array::from_fn(|axis| side(axis, 0, 3)),
             far: std::array::from_fn(|axis| side(axis, 3, 0)),
@@ -305,13 +315,42 @@ impl Slopes {
     #[inline(always)]
     fn meet(&self, node: &Node, ray: &Ray) -> (Vec4, u32) {
         let at = |plane: usize, axis: usize| {
-            (node.planes[plane] - self.origin[plane]) * self.inverse[axis]
+            (node.planes[plane] - self.origin[axis]) * self.inverse[axis]
         };
         let near = |axis: usize| at(self.near[axis], axis);
         let far = |axis: usize| at(self.far[axis], axis);
         let first = near(0).max(near(1)).max(near(2)).max(Vec4::splat(ray.tmin));
         let last = far(0).min(far(1)).min(far(2)).min(Vec4::splat(ray.tmax));
         (first, first.cmple(last).bitmask())
+    }
+}
+
+/// What box tests need of a plane.
+struct PlaneTest {
+    normal: [Vec4; 3],
+    offset: Vec4,
+    /// Which of a box's planes meet in its corner that lies furthest inside.
+    inner: [usize; 3],
+}
+
+impl PlaneTest {
+    fn new((normal, offset): (Vec3A, f32)) -> Self {
+        Self {
+            normal: normal.to_array().map(Vec4::splat),
+            offset: Vec4::splat(offset),
+            inner: std::array::from_fn(|axis| axis + if normal[axis] < 0.0 { 0 } else { 3 }),
+        }
+    }
+
+    /// A bit for each box that reaches inside.
+    #[inline(always)]
+    fn meet(&self, node: &Node) -> u32 {
+        let along = |axis: usize| node.planes[self.inner[axis]] * self.normal[axis];
+        // An unused child is infinitely far outside, or a NaN, which is not
+        // greater than anything.
+        (along(0) + along(1) + along(2) + self.offset)
+            .cmpge(Vec4::ZERO)
+            .bitmask()
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) use self::{
     library::{SHAPE_NAMES, shape},
 };
 use crate::{
+    beam::Region,
     material::Material,
     tree::{Ray, Tree},
 };
@@ -216,23 +217,57 @@ impl Mesh {
     pub(crate) fn closest(&self, ray: Ray) -> Option<MeshHit> {
         let mut best = None;
         self.tree.walk(ray, |leaf, ray| {
-            let (mut met, [t, u, v]) = self.packets[leaf].intersect(ray);
-            while met != 0 {
-                let lane = met.trailing_zeros() as usize;
-                met &= met - 1;
-                if t[lane] < ray.tmax {
-                    ray.tmax = t[lane];
-                    best = Some(MeshHit {
-                        t: t[lane],
-                        u: u[lane],
-                        v: v[lane],
-                        triangle: (leaf * Packet::SIZE + lane) as u32,
-                    });
-                }
-            }
+            self.closest_of(leaf, ray, &mut best);
             false
         });
         best
+    }
+
+    /// Moves the ray's end to the nearest hit in a leaf, if it has one.
+    #[inline(always)]
+    fn closest_of(&self, leaf: usize, ray: &mut Ray, best: &mut Option<MeshHit>) {
+        let (mut met, [t, u, v]) = self.packets[leaf].intersect(ray);
+        while met != 0 {
+            let lane = met.trailing_zeros() as usize;
+            met &= met - 1;
+            if t[lane] < ray.tmax {
+                ray.tmax = t[lane];
+                *best = Some(MeshHit {
+                    t: t[lane],
+                    u: u[lane],
+                    v: v[lane],
+                    triangle: (leaf * Packet::SIZE + lane) as u32,
+                });
+            }
+        }
+    }
+
+    /// Adds the leaves that reach into a region of the mesh's own space; false,
+    /// having added some, when there are more than `max`.
+    pub(crate) fn leaves_in(&self, region: &Region, max: usize, leaves: &mut Vec<u32>) -> bool {
+        let start = leaves.len();
+        self.tree.walk_region(region, |leaf| {
+            leaves.push(leaf as u32);
+            leaves.len() - start > max
+        });
+        leaves.len() - start <= max
+    }
+
+    /// The nearest hit among the triangles of these leaves.
+    #[inline]
+    pub(crate) fn closest_in(&self, mut ray: Ray, leaves: &[u32]) -> Option<MeshHit> {
+        let mut best = None;
+        for &leaf in leaves {
+            self.closest_of(leaf as usize, &mut ray, &mut best);
+        }
+        best
+    }
+
+    /// Whether a ray meets a triangle of these leaves.
+    #[inline]
+    pub(crate) fn blocks_in(&self, ray: &Ray, leaves: &[u32]) -> bool {
+        let mut packets = leaves.iter().map(|&leaf| &self.packets[leaf as usize]);
+        packets.any(|packet| packet.intersect(ray).0 != 0)
     }
 
     /// Whether a ray in the mesh's own space meets anything at all.

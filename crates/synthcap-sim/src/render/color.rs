@@ -6,7 +6,7 @@ use glam::{Vec2, Vec3A};
 use super::{
     Block, Shot,
     occlusion::Occlusion,
-    shade::{Neighbours, Shader},
+    shade::{Neighbours, Shader, in_axes, sun_axes},
 };
 use crate::{camera::pixel_center, trace::Hit};
 
@@ -47,9 +47,12 @@ struct Picture<'a> {
 impl Picture<'_> {
     fn neighbours(&self, block: &Block) -> Neighbours {
         let eye = &self.shot.eye;
-        let point = |x, y, hit: &Hit| Some(eye.center + eye.direction(pixel_center(x, y)) * hit.t);
-        let places = self.shot.block_box(block, point);
-        Neighbours::new(places.unwrap_or((Vec3A::ZERO, Vec3A::ZERO)))
+        let axes = sun_axes(self.shader.lights);
+        let place = |x, y, hit: &Hit| {
+            let point = eye.center + eye.direction(pixel_center(x, y)) * hit.t;
+            Some(in_axes(&axes, point))
+        };
+        Neighbours::new(axes, self.shot.bounds(block, place))
     }
 
     /// Display light (linear, 0 to 1) of a hit at an image position in a pixel.

@@ -1,11 +1,12 @@
 //! Backward optical flow.
 
-use glam::{Vec2, Vec3A};
+use glam::{Vec2, Vec3, Vec3A};
 
 use super::{Block, Shot};
 use crate::{
+    beam::{Beam, Region},
     camera::{Eye, NEAR_M, pixel_center},
-    trace::{Bundle, Hit, Instance, Tracer},
+    trace::{Hit, Instance, Tracer},
     tree::Ray,
 };
 
@@ -64,21 +65,28 @@ impl<'a> Before<'a> {
         Some((point, then, link.still))
     }
 
-    /// What can stand before the points of a block.
-    fn sight(&self, shot: &Shot<'_>, block: &Block) -> Sight {
+    /// What can stand before the points of a block; `None` where there are none
+    /// in sight.
+    fn sight(&self, shot: &Shot<'_>, block: &Block) -> Option<Sight> {
+        // Position in pixels, and depth.
+        let place = |_, _, hit: &Hit| {
+            let (at, depth) = self.eye.project(self.point(shot.tracer, hit)?.0)?;
+            Some(at.extend(depth).into())
+        };
+        let (low, high) = shot.bounds(block, place)?;
+        // Points are lifted off their surfaces, and so move in the image too.
+        let lift = Vec2::splat(2.0 * LIFT * (self.eye.width + self.eye.height) as f32 + 0.05);
+        let (first, last) = (
+            Vec3::from(low).truncate() - lift,
+            Vec3::from(high).truncate() + lift,
+        );
+        let region = Region::frustum(&self.eye, first, last, high.z * (1.0 + 2.0 * LIFT));
         let tracer = self.movers.as_ref().unwrap_or(self.tracer);
-        let point = |_, _, hit: &Hit| Some(self.point(shot.tracer, hit)?.0);
-        let bundle = shot.block_box(block, point).map(|(center, half)| {
-            let way = center - self.eye.center;
-            // Points are lifted off their surfaces.
-            let lift = 2.0 * LIFT * (way.length() + half.length());
-            let half = half * 1.001 + Vec3A::splat(lift);
-            tracer.bundle(Ray::new(self.eye.center, way, 0.0, 1.0), half)
-        });
-        Sight {
-            bundle: bundle.unwrap_or(Bundle::Many),
+        Some(Sight {
+            beam: Beam::new(tracer, region, |_| 0.0),
+            last: 0,
             likely: None,
-        }
+        })
     }
 
     /// Whether a point with a normal could be seen at the previous tick.
@@ -93,10 +101,8 @@ impl<'a> Before<'a> {
         let near = NEAR_M / toward.dot(self.eye.forward);
         let ray = Ray::new(self.eye.center, lifted, near, REACH);
         match &self.movers {
-            None => !self
-                .tracer
-                .blocked_among(ray, &sight.bundle, &mut sight.likely),
-            Some(movers) if still => !movers.blocked_among(ray, &sight.bundle, &mut None),
+            None => !sight.beam.blocked(self.tracer, ray, &mut sight.last),
+            Some(movers) if still => !sight.beam.blocked(movers, ray, &mut sight.last),
             Some(_) => !self.tracer.blocked(ray, &mut sight.likely),
         }
     }
@@ -104,8 +110,9 @@ impl<'a> Before<'a> {
 
 /// What is known of a block's lines of sight.
 struct Sight {
-    /// Instances of what [`Before::sight`] looks through.
-    bundle: Bundle,
+    /// Of the tracer that [`Before::sight`] looks through.
+    beam: Beam,
+    last: usize,
     /// An instance of the previous tick.
     likely: Option<u32>,
 }
@@ -140,8 +147,9 @@ fn vector(
     before: &Before<'_>,
     hit: &Hit,
     pixel: Vec2,
-    sight: &mut Sight,
+    sight: &mut Option<Sight>,
 ) -> Option<Vec2> {
+    let sight = sight.as_mut()?;
     if hit.is_miss() {
         return None;
     }

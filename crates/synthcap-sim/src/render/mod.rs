@@ -3,7 +3,6 @@
 //! A [`Shot`] is one ray through the centre of every pixel. All labels are read
 //! from its hits; colour starts from them and adds rays of its own.
 
-mod bins;
 mod color;
 mod flow;
 mod labels;
@@ -15,7 +14,6 @@ use std::ops::Range;
 use glam::{Vec2, Vec3A};
 use rayon::prelude::*;
 
-use self::bins::Bins;
 pub(crate) use self::{
     color::rgb,
     flow::{Before, flow},
@@ -23,8 +21,9 @@ pub(crate) use self::{
     shade::Shader,
 };
 use crate::{
+    beam::{Beam, Region},
     camera::{Eye, pixel_center},
-    trace::{Hit, Tracer},
+    trace::{Hit, Instance, Tracer},
 };
 
 /// Pixels are worked on in blocks of this size in each direction, so that what
@@ -38,7 +37,8 @@ pub(crate) struct Shot<'a> {
     pub(crate) eye: Eye,
     /// Row by row.
     pub(crate) hits: Vec<Hit>,
-    bins: Bins,
+    /// One for each block.
+    beams: Vec<Beam>,
 }
 
 /// A part of an image.
@@ -50,19 +50,34 @@ struct Block {
 
 impl<'a> Shot<'a> {
     pub(crate) fn take(tracer: &'a Tracer, eye: Eye) -> Self {
-        let bins = Bins::new(tracer, &eye);
+        let nearest: Vec<f32> = tracer
+            .instances()
+            .iter()
+            .map(|i| nearest(&eye, i))
+            .collect();
+        let blocks: Vec<Block> = blocks(eye.width, eye.height).collect();
+        let beam = |block: &Block| {
+            let low = Vec2::new(block.x.start as f32, block.y.start as f32);
+            let high = Vec2::new(block.x.end as f32, block.y.end as f32);
+            let region = Region::frustum(&eye, low, high, f32::INFINITY);
+            Beam::new(tracer, region, |index| nearest[index as usize])
+        };
+        let beams: Vec<Beam> = blocks.par_iter().map(beam).collect();
         let hits = per_pixel(
             eye.width,
             eye.height,
             Hit::MISS,
             |_| (),
-            |(), x, y| bins.closest(tracer, eye.ray(pixel_center(x, y)), x, y),
+            |(), x, y| {
+                let beam = &beams[block_index(eye.width, x, y)];
+                beam.closest(tracer, eye.ray(pixel_center(x, y)))
+            },
         );
         Self {
             tracer,
             eye,
             hits,
-            bins,
+            beams,
         }
     }
 
@@ -72,7 +87,8 @@ impl<'a> Shot<'a> {
 
     /// What an image position within a pixel shows.
     fn sample(&self, (x, y): (u32, u32), at: Vec2) -> Hit {
-        self.bins.closest(self.tracer, self.eye.ray(at), x, y)
+        let beam = &self.beams[block_index(self.eye.width, x, y)];
+        beam.closest(self.tracer, self.eye.ray(at))
     }
 
     /// One value per pixel, row by row; `state` is made for each block and lets
@@ -95,9 +111,9 @@ impl<'a> Shot<'a> {
         )
     }
 
-    /// The box around points of a block's hits, as its centre and half its size;
-    /// `None` if there are none. A point is given for a pixel and its hit.
-    fn block_box(
+    /// The bounds of what `point` gives for the hits in a block; `None` if it
+    /// gives nothing.
+    fn bounds(
         &self,
         block: &Block,
         point: impl Fn(u32, u32, &Hit) -> Option<Vec3A>,
@@ -112,9 +128,36 @@ impl<'a> Shot<'a> {
                 }
             }
         }
-        let half = (high - low) / 2.0;
-        (half.x >= 0.0).then_some((low + half, half))
+        (low.x <= high.x).then_some((low, high))
     }
+}
+
+/// A depth before which an instance does not begin, metres.
+fn nearest(eye: &Eye, instance: &Instance) -> f32 {
+    let depth =
+        |corner| (instance.to_world.transform_point3a(corner) - eye.center).dot(eye.forward);
+    let least = instance
+        .corners()
+        .map(depth)
+        .into_iter()
+        .fold(f32::INFINITY, f32::min);
+    (least - 1e-4 - 1e-5 * least.abs()).max(0.0)
+}
+
+/// All blocks of an image, row by row.
+fn blocks(width: u32, height: u32) -> impl Iterator<Item = Block> {
+    let step = BLOCK as usize;
+    (0..height).step_by(step).flat_map(move |top| {
+        (0..width).step_by(step).map(move |left| Block {
+            x: left..width.min(left + BLOCK),
+            y: top..height.min(top + BLOCK),
+        })
+    })
+}
+
+/// The place of a pixel's block among all of them.
+fn block_index(width: u32, x: u32, y: u32) -> usize {
+    (y / BLOCK * width.div_ceil(BLOCK) + x / BLOCK) as usize
 }
 
 /// Computes one value per pixel on all threads, block by block. What the state

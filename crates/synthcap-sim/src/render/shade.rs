@@ -5,11 +5,12 @@ use std::f32::consts::PI;
 use glam::{Vec3, Vec3A};
 
 use crate::{
+    beam::{Beam, Region},
     light::{Lights, Weather},
     material::Material,
     sky::smooth,
     texture::TexturePoint,
-    trace::{Bundle, Hit, Instance, Tracer},
+    trace::{Hit, Instance, Tracer},
     tree::Ray,
     world::Object,
 };
@@ -40,36 +41,59 @@ pub(crate) struct Shader<'a> {
 pub(super) struct Neighbours {
     sun: Option<u32>,
     lamp: Option<u32>,
-    /// The box, by centre and half size, for whose points the bundle holds.
-    places: (Vec3A, Vec3A),
+    /// Axes of which the third points to the sun.
+    axes: [Vec3A; 3],
+    /// Bounds in these axes of the points for which the beam holds.
+    low: Vec3A,
+    high: Vec3A,
     /// Made when first needed.
-    shaft: Option<Bundle>,
+    beam: Option<Beam>,
+    last: usize,
 }
 
 impl Neighbours {
-    /// For points in the box with this centre and half size, and a little around
-    /// it.
-    pub(super) fn new((center, half): (Vec3A, Vec3A)) -> Self {
-        let reach = 0.002 * (half.max_element() + 1.0);
+    /// For points with these bounds in the axes of [`sun_axes`], and a little
+    /// around them.
+    pub(super) fn new(axes: [Vec3A; 3], bounds: Option<(Vec3A, Vec3A)>) -> Self {
+        // Without points, nothing lies between these.
+        let (low, high) = bounds.unwrap_or((Vec3A::ONE, Vec3A::ZERO));
+        let reach = Vec3A::splat(0.002 * ((high - low).max_element() + 1.0));
         Self {
             sun: None,
             lamp: None,
-            places: (center, half + Vec3A::splat(reach)),
-            shaft: None,
+            axes,
+            low: low - reach,
+            high: high + reach,
+            beam: None,
+            last: 0,
         }
     }
 
-    fn blocked_from_sun(&mut self, tracer: &Tracer, toward: Vec3A, from: Vec3A) -> bool {
-        let ray = Ray::new(from, toward, 0.0, f32::INFINITY);
-        let (center, half) = self.places;
-        // Points from elsewhere, such as those seen in mirrors, have no bundle.
-        if !(from - center).abs().cmple(half).all() {
+    fn blocked_from_sun(&mut self, tracer: &Tracer, from: Vec3A) -> bool {
+        let ray = Ray::new(from, self.axes[2], 0.0, f32::INFINITY);
+        let place = in_axes(&self.axes, from);
+        // Points from elsewhere, such as those seen in mirrors, have no beam.
+        if !(place.cmpge(self.low) & place.cmple(self.high)).all() {
             return tracer.blocked(ray, &mut self.sun);
         }
-        let along = Ray::new(center, toward, 0.0, f32::INFINITY);
-        let shaft = self.shaft.get_or_insert_with(|| tracer.bundle(along, half));
-        tracer.blocked_among(ray, shaft, &mut self.sun)
+        let region = || Region::ahead(self.axes, self.low, self.high);
+        let beam = self
+            .beam
+            .get_or_insert_with(|| Beam::new(tracer, region(), |_| 0.0));
+        beam.blocked(tracer, ray, &mut self.last)
     }
+}
+
+/// Axes of which the third points to the sun.
+pub(super) fn sun_axes(lights: &Lights) -> [Vec3A; 3] {
+    let toward = lights.sun_direction;
+    let (a, b) = toward.any_orthonormal_pair();
+    [a, b, toward]
+}
+
+/// A point in other axes.
+pub(super) fn in_axes([a, b, c]: &[Vec3A; 3], p: Vec3A) -> Vec3A {
+    Vec3A::new(p.dot(*a), p.dot(*b), p.dot(*c))
 }
 
 /// A point on a surface.
@@ -208,7 +232,7 @@ impl Shader<'_> {
         {
             return Vec3A::ZERO;
         }
-        if near.blocked_from_sun(self.tracer, toward, s.lifted) {
+        if near.blocked_from_sun(self.tracer, s.lifted) {
             return Vec3A::ZERO;
         }
         lit.scattered(toward) * self.lights.sun_irradiance
