@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// Flies around the scene; how long that took.
 async fn orbit(client: &Client, in_flight: usize) -> Result<Duration, synthcap::Error> {
-    let camera = client.default_camera().with_size(320, 240);
+    let camera = client.default_camera().with_size(160, 120);
     let plan = (0..FRAMES).map(|index| {
         let angle = f32::from(index) / f32::from(FRAMES) * std::f32::consts::TAU;
         let from = Vec3::new(400.0 * angle.cos(), 400.0 * angle.sin(), 250.0);
@@ -47,7 +47,7 @@ async fn orbit(client: &Client, in_flight: usize) -> Result<Duration, synthcap::
             );
         }
         // Stands in for a training step or the writing of a file.
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok(start.elapsed())
 }

@@ -66,10 +66,18 @@ pub(super) fn of_request(kind: ErrorKind, asked: bool, idempotent: bool) -> Verd
         }
         // Whatever else keeps a request from being made is the connection.
         _ if !asked => Verdict::MoveUnsent,
-        // A server that stops refuses before it runs anything.
-        ErrorKind::NotSent | ErrorKind::Rejected(ErrorCode::Unavailable) => Verdict::MoveUnsent,
-        ErrorKind::OutcomeUnknown | ErrorKind::Closed if idempotent => Verdict::MoveSent,
-        ErrorKind::OutcomeUnknown | ErrorKind::Closed => Verdict::Unknown,
+        ErrorKind::NotSent => Verdict::MoveUnsent,
+        // "Unavailable" does not say that nothing was run: it also ends a call
+        // whose server, or a proxy before it, went away in the middle.
+        ErrorKind::OutcomeUnknown
+        | ErrorKind::Closed
+        | ErrorKind::Rejected(ErrorCode::Unavailable) => {
+            if idempotent {
+                Verdict::MoveSent
+            } else {
+                Verdict::Unknown
+            }
+        }
         ErrorKind::DeadlineExceeded => Verdict::Overdue,
         _ => Verdict::Final,
     }
@@ -133,7 +141,8 @@ mod tests {
             (Unreachable, false, false, Verdict::MoveUnsent),
             (Closed, false, false, Verdict::MoveUnsent),
             (Closed, true, false, Verdict::Unknown),
-            (stopping, true, false, Verdict::MoveUnsent),
+            (stopping, true, true, Verdict::MoveSent),
+            (stopping, true, false, Verdict::Unknown),
             (refused, true, true, Verdict::Final),
             (InvalidInput, false, true, Verdict::Final),
         ] {
