@@ -1,4 +1,62 @@
 //! Synthetic-data capture from simulators over one gRPC stream.
+//!
+//! A simulator serves; a [`Client`] asks it for images and moves its cameras and
+//! objects. Every request gives back its ID at once and its result later.
+//!
+//! # Asking
+//!
+//! Everything that can be asked is a [`Request`]: a value that does nothing until
+//! it is used in one of three ways.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let server = synthcap_sim::serve(synthcap_sim::SimConfig::small()).await?;
+//! use synthcap::Client;
+//!
+//! let client = Client::connect(server.url()).await?;
+//! let camera = client.default_camera();
+//!
+//! let image = camera.rgb().await?; // direct: wait for the result
+//! let ticket = camera.rgb().submit()?; // streaming: the ID now, or an error at the limit
+//! let another = camera.rgb().queue().await?; // the same, but wait for a place
+//! assert!(another.id() > ticket.id());
+//! let (first, second) = (ticket.await?, another.await?);
+//! assert!(first.moment() > image.moment() && second.moment() > first.moment());
+//! # client.close().await?;
+//! # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+//! ```
+//!
+//! The [`blocking`] module asks the same without an async runtime.
+//!
+//! # Images
+//!
+//! A [`Frame`] holds typed pixels with their units, and what was true when they
+//! were taken: camera, pose, intrinsics, tick, and its [`Moment`] in the server's
+//! order of execution, which tells whether it shows the effect of a command. The
+//! modules' types say shapes and units: [`frame::Rgb`], [`frame::Depth`] (metres),
+//! [`frame::Segmentation`] (instance IDs), [`frame::Normals`], [`frame::Flow`].
+//!
+//! Besides its ticket, a frame reaches the latest-frame buffer
+//! ([`Camera::latest`]), the lossless streams ([`Camera::frames`]) and, for a
+//! while, whoever knows its request's ID ([`Client::frames_of`]). The server can
+//! also push ([`Client::subscribe`]).
+//!
+//! # Several things at once
+//!
+//! [`Client::capture_set`] takes images of several cameras and modalities from one
+//! tick; [`Client::batch`] runs several requests as one, all or nothing;
+//! [`CaptureLoop`] keeps captures in flight; [`Pool`] spreads work over several
+//! servers.
+//!
+//! # Serving
+//!
+//! With the feature `server`, implement `server::Engine` and any UESynth or
+//! synthcap client can use your simulator. `synthcap_sim` is one such engine.
+//!
+//! # Features
+//!
+//! * `server`: the server kit.
+//! * `config-file`: settings from a TOML file.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod blocking;
@@ -44,3 +102,13 @@ pub use scene::{Box2, Box3, CameraState, Label, ObjectState, ObjectView, SceneSt
 pub use session::{Backoff, InputBuffering, ReconnectPolicy, ResendPolicy};
 pub use stats::Stats;
 pub use streams::FrameStream;
+
+/// Compiles and runs what the README shows.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+/// Compiles what the tutorial shows.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/tutorial.md")]
+struct Tutorial;
