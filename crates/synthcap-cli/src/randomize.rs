@@ -55,14 +55,22 @@ struct Material {
 struct Pose {
     object: String,
     location_cm: [f32; 3],
-    rotation_deg: [f32; 3],
+    rotation_deg: Turn,
 }
 
 /// Added to the camera's pose on its path.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 struct Jitter {
     location_cm: [f32; 3],
-    rotation_deg: [f32; 3],
+    rotation_deg: Turn,
+}
+
+/// Named as in the rest of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+struct Turn {
+    pitch: f32,
+    yaw: f32,
+    roll: f32,
 }
 
 impl Randomizer {
@@ -156,14 +164,22 @@ fn near(draw: &mut Draw, object: &ObjectName, home: &Transform) -> Pose {
             l.y + draw.around_zero(1.5) as f32,
             l.z,
         ],
-        rotation_deg: [r.pitch, r.yaw + draw.around_zero(20.0) as f32, r.roll],
+        rotation_deg: Turn {
+            pitch: r.pitch,
+            yaw: r.yaw + draw.around_zero(20.0) as f32,
+            roll: r.roll,
+        },
     }
 }
 
 fn jitter(draw: &mut Draw) -> Jitter {
     Jitter {
         location_cm: std::array::from_fn(|_| draw.around_zero(2.0) as f32),
-        rotation_deg: std::array::from_fn(|_| draw.around_zero(1.0) as f32),
+        rotation_deg: Turn {
+            pitch: draw.around_zero(1.0) as f32,
+            yaw: draw.around_zero(1.0) as f32,
+            roll: draw.around_zero(1.0) as f32,
+        },
     }
 }
 
@@ -172,7 +188,7 @@ impl Drawn {
     pub(crate) fn jittered(&self, pose: Transform) -> Transform {
         let Jitter {
             location_cm: [x, y, z],
-            rotation_deg: [pitch, yaw, roll],
+            rotation_deg: Turn { pitch, yaw, roll },
         } = self.camera_jitter;
         let (l, r) = (pose.location, pose.rotation);
         Transform::new(
@@ -198,7 +214,7 @@ impl Drawn {
             batch.add(object.set_material("base_color", format!("{r},{g},{b}")));
         }
         for pose in &self.poses {
-            let [pitch, yaw, roll] = pose.rotation_deg;
+            let Turn { pitch, yaw, roll } = pose.rotation_deg;
             let object = client.object(pose.object.as_str());
             batch.add(object.set_transform(PartialTransform {
                 location: Some(vec3(pose.location_cm)),

@@ -90,6 +90,22 @@ fn what_was_drawn_is_recorded_and_differs_from_frame_to_frame() {
 }
 
 #[test]
+fn the_motion_that_flow_shows_is_recorded_where_it_is_not_that_between_frames() {
+    let folder = tempfile::tempdir().expect("folder");
+    let out = folder.path().join("set");
+    capture(&out, &["--frames", "3", "--path", "random"]);
+    for record in records(&out) {
+        let at = |pose: &Value, axis: usize| pose["location_cm"][axis].as_f64().expect("number");
+        let (before, now) = (
+            &record["randomization"]["camera_before_tick"],
+            &record["views"][0]["pose"],
+        );
+        assert_ne!(before, now);
+        assert!((0..3).all(|axis| (at(before, axis) - at(now, axis)).abs() < 2.0));
+    }
+}
+
+#[test]
 fn a_server_gives_the_same_set_as_the_embedded_simulator() {
     let folder = tempfile::tempdir().expect("folder");
     let (embedded, remote) = (folder.path().join("embedded"), folder.path().join("remote"));

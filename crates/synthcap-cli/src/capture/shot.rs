@@ -1,7 +1,9 @@
 //! One frame: what is asked of the server for it, and the sample that comes of it.
 
+use serde_json::json;
 use synthcap::{
     BatchItem, BatchReplies, Camera, Capability, CaptureSet, Client, FrameSet, ModalitySet, Ticket,
+    Transform,
 };
 use synthcap_dataset::{Sample, SampleView};
 
@@ -29,6 +31,8 @@ pub(crate) struct Pending {
     index: u64,
     seed: u64,
     drawn: Option<Drawn>,
+    /// Where the camera was put for the tick before.
+    before: Option<Transform>,
     images: BatchItem<FrameSet>,
     ticket: Ticket<BatchReplies>,
 }
@@ -65,10 +69,11 @@ impl<'a> Photographer<'a> {
         if let Some(drawn) = &drawn {
             drawn.add_to(&mut batch, self.client);
         }
+        let before = self.scene.path.before(index, pose).filter(|_| self.steps);
+        if let Some(before) = before {
+            batch.add(self.camera.set_transform(before));
+        }
         if self.steps {
-            if let Some(before) = self.scene.path.before(index, pose) {
-                batch.add(self.camera.set_transform(before));
-            }
             batch.add(self.client.step(1));
         }
         batch.add(self.camera.set_transform(pose));
@@ -80,6 +85,7 @@ impl<'a> Photographer<'a> {
             index,
             seed: self.scene.seed,
             drawn,
+            before,
             images,
             ticket: batch.run().queue().await?,
         })
@@ -115,6 +121,20 @@ impl Pending {
         sample.objects = set.scene.map(|scene| scene.objects).unwrap_or_default();
         if let Some(drawn) = &self.drawn {
             sample.randomization = drawn.record();
+        }
+        if let Some(Transform {
+            location: l,
+            rotation: r,
+            ..
+        }) = self.before
+        {
+            // Without it nobody could tell what motion the flow shows.
+            let before = json!({
+                "location_cm": [l.x, l.y, l.z],
+                "rotation_deg": { "pitch": r.pitch, "yaw": r.yaw, "roll": r.roll },
+            });
+            let name = "camera_before_tick".to_owned();
+            sample.randomization.insert(name, before);
         }
         Ok(sample)
     }
