@@ -36,11 +36,15 @@ pub enum Capability {
     TimeOfDay,
     /// Set the weather.
     Weather,
+    /// Push frames by itself.
+    Subscribe,
+    /// Give up requests that have not begun.
+    Cancel,
 }
 
 impl Capability {
     /// Every capability.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::CaptureSet,
         Self::Batch,
         Self::Step,
@@ -55,6 +59,8 @@ impl Capability {
         Self::Lighting,
         Self::TimeOfDay,
         Self::Weather,
+        Self::Subscribe,
+        Self::Cancel,
     ];
 
     /// The name used in messages.
@@ -74,6 +80,8 @@ impl Capability {
             Self::Lighting => "lighting",
             Self::TimeOfDay => "time_of_day",
             Self::Weather => "weather",
+            Self::Subscribe => "subscribe",
+            Self::Cancel => "cancel",
         }
     }
 }
@@ -141,4 +149,6 @@ pub struct ServerLimits {
     pub max_batch_items: u32,
     /// Images of one capture set.
     pub max_set_images: u32,
+    /// Subscriptions open at once, of all clients.
+    pub max_subscriptions: u32,
 }

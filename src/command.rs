@@ -164,6 +164,20 @@ impl Command {
         )
     }
 
+    /// Whether it only asks and changes nothing.
+    pub(crate) const fn is_query(&self) -> bool {
+        matches!(
+            self,
+            Self::GetCameraTransform { .. }
+                | Self::Capture { .. }
+                | Self::CaptureSet(_)
+                | Self::GetObjectTransform { .. }
+                | Self::ListObjects
+                | Self::ListCameras
+                | Self::GetScene(_)
+        )
+    }
+
     /// Whether its reply is images.
     pub const fn is_capture(&self) -> bool {
         matches!(self, Self::Capture { .. } | Self::CaptureSet(_))
@@ -220,6 +234,17 @@ impl CaptureSet {
             .map(|(_, modalities)| modalities.len())
             .sum()
     }
+}
+
+/// Capture sets that the server pushes by itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Subscription {
+    /// What is captured.
+    pub set: CaptureSet,
+    /// Captures per second of simulation time; 0: one every tick.
+    pub rate_hz: f64,
+    /// How many captures the server may send ahead of their being read.
+    pub credits: u32,
 }
 
 /// How a camera maps directions to pixels.
@@ -283,20 +308,40 @@ pub struct CapturedImage {
     pub pixels: Pixels,
 }
 
-/// The answer to a command that succeeded.
+/// The answer to a command that succeeded. `I` is what an image is: that of the
+/// engine on the server's side, a frame with its number and time on the client's.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Answer {
+pub enum Answer<I = CapturedImage> {
     /// Done; the text is for people.
     Done(String),
-    /// A camera's or object's transform.
-    Transform(Transform),
+    /// Where a camera is.
+    CameraTransform(Transform),
+    /// Where an object is.
+    ObjectTransform(Transform),
     /// Images in the order of the request, and the scene if it was asked for.
-    Images(Vec<CapturedImage>, Option<SceneState>),
+    Images(Vec<I>, Option<SceneState>),
     /// Names of all objects.
     Objects(Vec<ObjectName>),
     /// All cameras, the default one first.
     Cameras(Vec<CameraState>),
     /// The objects asked for.
     Scene(SceneState),
+}
+
+impl<I> Answer<I> {
+    /// The same answer with every image turned into something else.
+    pub(crate) fn map_images<J>(self, turn: impl FnMut(I) -> J) -> Answer<J> {
+        match self {
+            Self::Images(images, scene) => {
+                Answer::Images(images.into_iter().map(turn).collect(), scene)
+            }
+            Self::Done(message) => Answer::Done(message),
+            Self::CameraTransform(transform) => Answer::CameraTransform(transform),
+            Self::ObjectTransform(transform) => Answer::ObjectTransform(transform),
+            Self::Objects(names) => Answer::Objects(names),
+            Self::Cameras(cameras) => Answer::Cameras(cameras),
+            Self::Scene(scene) => Answer::Scene(scene),
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
-use crate::{Capability, RequestId};
+use crate::{Capability, Modality, RequestId};
 
 /// Why a server refused or failed a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,6 +70,8 @@ pub enum ErrorKind {
     /// The server lacks a capability, and it cannot be emulated without a weaker
     /// guarantee; nothing was sent.
     Unsupported(Capability),
+    /// The server does not make images of this modality; nothing was sent.
+    UnsupportedModality(Modality),
     /// As many requests as allowed wait for their reply already; nothing was sent.
     InFlightLimit,
     /// No reply in time. The request may still take effect.
@@ -88,6 +90,8 @@ pub enum ErrorKind {
     /// A plain UESynth server passed the request over in silence, which is how it
     /// reports failure.
     NoReply,
+    /// Something is missing between two items of a lossless stream; it goes on.
+    Gap,
     /// The reply breaks the protocol: wrong length, wrong type, bad text.
     BadReply,
 }

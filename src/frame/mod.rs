@@ -13,9 +13,25 @@ pub use samples::Samples;
 
 use crate::{CameraName, FrameSeq, Intrinsics, Modality, RequestId, Tick, Transform};
 
+/// A point in the order in which a server executed what it was asked.
+///
+/// A frame shows the effect of every command whose moment is not later than the
+/// frame's own; the larger moment is the later one. The order holds across
+/// reconnects and restarts of the server, and on a plain UESynth server, where
+/// it follows from the order of the stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment {
+    /// Which run of the server, counted by the client from 1.
+    pub(crate) run: u32,
+    /// The server's own count.
+    pub(crate) order: u64,
+}
+
 /// When a reply was made, by the server's clocks and by ours.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stamp {
+    /// Place in the server's order of execution.
+    pub moment: Moment,
     /// The simulation tick at which the request was executed; `None` from a plain
     /// UESynth server, which has no ticks.
     pub tick: Option<Tick>,
@@ -98,6 +114,11 @@ impl<P: PixelData> Frame<P> {
     /// Height in pixels.
     pub fn height(&self) -> u32 {
         self.pixels.height()
+    }
+
+    /// Place in the server's order of execution; compare it with a command's.
+    pub fn moment(&self) -> Moment {
+        self.info.stamp.moment
     }
 
     /// The simulation tick; `None` from a plain UESynth server.

@@ -46,7 +46,8 @@ fn check(modality: Modality, width: u32, height: u32, bytes: usize) -> Result<()
     })
 }
 
-fn torn<T>(
+/// The pixels in received bytes, whose count is checked first.
+fn received<T>(
     modality: Modality,
     width: u32,
     height: u32,
@@ -75,7 +76,7 @@ impl Rgb {
     ///
     /// When the byte count is not width x height x 4.
     pub fn new(width: u32, height: u32, rgba: impl Into<Bytes>) -> Result<Self, SizeMismatch> {
-        let rgba = torn(Modality::Rgb, width, height, rgba.into())?;
+        let rgba = received(Modality::Rgb, width, height, rgba.into())?;
         Ok(Self {
             width,
             height,
@@ -134,6 +135,15 @@ impl Depth {
         })
     }
 
+    /// From f32 metres as the wire has them; copied only when misaligned.
+    pub(crate) fn from_bytes(width: u32, height: u32, bytes: Bytes) -> Result<Self, SizeMismatch> {
+        Ok(Self {
+            width,
+            height,
+            metres: received(Modality::Depth, width, height, bytes)?,
+        })
+    }
+
     /// Metres, row by row; infinite where nothing is.
     pub fn metres(&self) -> &[f32] {
         &self.metres
@@ -176,6 +186,21 @@ impl Segmentation {
             width,
             height,
             ids,
+            labels: labels.into(),
+        })
+    }
+
+    /// From u32 IDs as the wire has them; copied only when misaligned.
+    pub(crate) fn from_bytes(
+        width: u32,
+        height: u32,
+        bytes: Bytes,
+        labels: impl Into<Arc<[Label]>>,
+    ) -> Result<Self, SizeMismatch> {
+        Ok(Self {
+            width,
+            height,
+            ids: received(Modality::Segmentation, width, height, bytes)?,
             labels: labels.into(),
         })
     }
@@ -249,6 +274,15 @@ impl Normals {
         let xyz = xyz.into();
         check(Modality::Normals, width, height, size_of_val(&*xyz))?;
         Ok(Self { width, height, xyz })
+    }
+
+    /// From f32 triples as the wire has them; copied only when misaligned.
+    pub(crate) fn from_bytes(width: u32, height: u32, bytes: Bytes) -> Result<Self, SizeMismatch> {
+        Ok(Self {
+            width,
+            height,
+            xyz: received(Modality::Normals, width, height, bytes)?,
+        })
     }
 
     /// Unit vectors, row by row; all zero where nothing is.

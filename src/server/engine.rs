@@ -239,8 +239,8 @@ pub struct EngineInfo {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// What it can do. `CaptureSet`, `Batch` and `Step` need not be listed: the
-    /// kit provides them for every engine.
+    /// What it can do. `CaptureSet`, `Batch`, `Step`, `Subscribe` and `Cancel`
+    /// need not be listed: the kit provides them for every engine.
     pub capabilities: Vec<Capability>,
     /// Which images it can make.
     pub modalities: ModalitySet,

@@ -1,5 +1,20 @@
 //! The kit that turns a simulator into a server.
+//!
+//! Implement [`Engine`], hand it to [`Server::builder`], and every UESynth and
+//! synthcap client can use it. The engine runs on one thread of its own: all
+//! clients' requests meet in one queue, which that thread empties between ticks.
 
+mod catalog;
+mod check;
+mod clock;
+mod config;
 mod engine;
+mod executor;
+mod host;
+mod service;
+mod stream;
+mod subscriptions;
+mod unary;
 
+pub use config::{Server, ServerBuilder, ServerError, ServerHandle};
 pub use engine::{Captured, CapturedView, Engine, EngineError, EngineInfo, ResolvedView};

@@ -1,3 +1,61 @@
-//! The synthcap command.
+//! The synthcap command: arguments, then validated settings, then a run.
 
-fn main() {}
+mod args;
+mod capture;
+mod draw;
+mod embedded;
+mod exit;
+mod info;
+mod path;
+mod progress;
+mod randomize;
+mod serve;
+mod settings;
+mod signal;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::{
+    args::{Cli, Command},
+    exit::{Failure, Result, Stop},
+    settings::CaptureSettings,
+};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version are answers, not complaints.
+        Err(help) if !help.use_stderr() => {
+            // A reader that has gone away, such as `head`, has seen enough.
+            let _ = help.print();
+            return ExitCode::SUCCESS;
+        }
+        Err(wrong) => {
+            eprintln!("error: {}", args::complaint(&wrong));
+            return Failure::Usage.into();
+        }
+    };
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(stop) => {
+            eprintln!("error: {stop}");
+            stop.failure.into()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Stop::new(Failure::Internal, format!("cannot start the runtime: {e}")))?;
+    runtime.block_on(async {
+        match command {
+            Command::Capture(args) => capture::run(CaptureSettings::new(args)?).await,
+            Command::Serve(args) => serve::run(args).await,
+            Command::Info(args) => info::run(args).await,
+        }
+    })
+}

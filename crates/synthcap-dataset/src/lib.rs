@@ -1,1 +1,46 @@
-//! Data set writers.
+//! Data set writers of synthcap.
+//!
+//! A [`Plan`] says what the set will hold, a [`Writer`] which format it has, and a
+//! [`DatasetWriter`] takes [`Sample`]s and writes them: encoding runs on worker
+//! threads, files are written in the samples' order, and nothing half-written ever
+//! stands under a final name.
+//!
+//! ```
+//! use synthcap::{Modality, frame::Rgb};
+//! use synthcap_dataset::{DatasetWriter, Frames, Options, Plan, PlannedCamera, Sample, SampleView};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let out = folder.path().join("demo");
+//! let plan = Plan::new(vec![PlannedCamera::new("main", 4, 3)], Modality::Rgb.into(), 2, 7);
+//! let mut writer = DatasetWriter::create(&out, plan, Box::new(Frames::new()), Options::default())?;
+//! for index in 0..2 {
+//!     let rgb = Rgb::new(4, 3, vec![200; 4 * 3 * 4])?;
+//!     writer.push(Sample::new(index, 7, vec![SampleView::new("main", vec![rgb.into()])]))?;
+//! }
+//! let summary = writer.finish()?;
+//! assert!(summary.complete);
+//! assert!(out.join("rgb/000001.png").exists());
+//! # Ok(())
+//! # }
+//! ```
+
+mod encode;
+mod error;
+mod format;
+mod manifest;
+mod pipeline;
+mod plan;
+mod preview;
+mod sample;
+mod staging;
+mod writer;
+
+pub use error::{Error, ErrorKind, Result};
+pub use format::frames::Frames;
+pub use manifest::Card;
+pub use pipeline::{DatasetWriter, Options, Summary};
+pub use plan::{Plan, PlannedCamera, Source};
+pub use sample::{Sample, SampleView};
+pub use staging::{AppendFile, Existing, Staging};
+pub use writer::{Encoded, EncodedFile, Encoder, Writer};

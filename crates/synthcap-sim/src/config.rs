@@ -55,6 +55,18 @@ impl Default for SimConfig {
 }
 
 impl SimConfig {
+    /// A few simple shapes in small images, one ray a pixel: quick to make, for
+    /// tests and examples.
+    pub fn small() -> Self {
+        Self {
+            scene: "shapes".to_owned(),
+            width: 96,
+            height: 72,
+            rgb_samples: 1,
+            ..Self::default()
+        }
+    }
+
     /// Says what is wrong with it, if anything is.
     pub(crate) fn validate(&self) -> Result<(), SimError> {
         let sides = 1..=MAX_SIDE;
@@ -96,6 +108,8 @@ pub enum SimError {
     Samples(u32),
     /// The assets directory is not a directory.
     AssetsDir(PathBuf),
+    /// It could not be served.
+    Serve(String),
 }
 
 impl fmt::Display for SimError {
@@ -116,6 +130,7 @@ impl fmt::Display for SimError {
                 )
             }
             Self::Samples(n) => write!(f, "{n} samples per pixel; take 1 to 256"),
+            Self::Serve(reason) => f.write_str(reason),
             Self::AssetsDir(dir) => write!(
                 f,
                 "the assets directory {} is not a directory; create it or name another",

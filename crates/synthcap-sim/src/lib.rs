@@ -64,6 +64,7 @@ mod noise;
 mod physics;
 mod render;
 mod scene;
+mod serve;
 mod simulator;
 mod sky;
 mod texture;
@@ -72,4 +73,5 @@ mod tree;
 mod world;
 
 pub use config::{SimConfig, SimError};
+pub use serve::serve;
 pub use simulator::Simulator;

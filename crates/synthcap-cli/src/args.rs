@@ -1,0 +1,275 @@
+//! Arguments as people type them.
+
+use std::{num::NonZeroU64, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use synthcap::{Modality, ModalitySet};
+
+use crate::exit::EXIT_CODES;
+
+/// Capture synthetic training data from simulators over gRPC.
+#[derive(Debug, Parser)]
+#[command(name = "synthcap", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Capture a labelled data set, from the embedded simulator or from a server
+    Capture(CaptureArgs),
+    /// Serve the embedded simulator to clients until Ctrl-C
+    Serve(ServeArgs),
+    /// Show what a server is and can do
+    Info(InfoArgs),
+}
+
+const CAPTURE_EXAMPLES: &str = "\
+Examples:
+  synthcap capture --frames 48 --out demo
+  synthcap capture --frames 500 --out train --path random --randomize --seed 7
+  synthcap capture --out replay --path demo/frames.jsonl --server http://127.0.0.1:50051
+
+Look at preview.png in the output folder first.
+
+A pose file has one pose per line, `x y z pitch yaw roll` in centimetres and degrees (X forward, Y \
+right, Z up), separated by spaces or commas; # begins a comment. Lines of JSON are taken as well: \
+objects with these six names, or the lines of a data set's frames.jsonl.";
+
+/// What `capture` is asked for.
+#[derive(Debug, Args)]
+#[command(after_help = format!("{CAPTURE_EXAMPLES}\n\n{EXIT_CODES}"))]
+pub(crate) struct CaptureArgs {
+    /// How many frames [default: 48, or as many as the pose file has]
+    #[arg(long, value_name = "N")]
+    pub(crate) frames: Option<NonZeroU64>,
+
+    /// The folder for the data set; made if need be
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+
+    /// Image size in pixels
+    #[arg(long, value_name = "WxH", default_value = "640x480", value_parser = size)]
+    pub(crate) size: Size,
+
+    /// Which images to take, separated by commas
+    #[arg(
+        long,
+        value_name = "LIST",
+        default_value = "rgb,depth,segmentation,normals,flow",
+        value_parser = modalities
+    )]
+    pub(crate) modalities: ModalitySet,
+
+    /// What scene, camera path and randomisation are drawn from; the same seed
+    /// gives the same data set. A server is reset to it [default: 0, or the
+    /// server's own without a reset]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub(crate) seed: Option<u64>,
+
+    /// Where the camera goes: once around the scene, to random views of it, or
+    /// through the poses of a file
+    #[arg(long, value_name = "orbit|random|FILE", default_value = "orbit")]
+    pub(crate) path: PathChoice,
+
+    /// Vary light, materials, object poses and the camera from frame to frame
+    #[arg(long)]
+    pub(crate) randomize: bool,
+
+    /// Capture from this server instead of the embedded simulator
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+
+    /// Which camera of the scene to use [default: the first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) camera: Option<String>,
+
+    /// Replace the data set that stands in the output folder
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+
+    /// Print one summary as JSON when done
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `serve` is asked for.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  synthcap serve --listen 127.0.0.1:50051 --seed 7
+  synthcap info --server http://127.0.0.1:50051      (in another terminal)")]
+pub(crate) struct ServeArgs {
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
+    pub(crate) listen: String,
+
+    /// Image size of the scene's cameras in pixels
+    #[arg(long, value_name = "WxH", default_value = "640x480", value_parser = size)]
+    pub(crate) size: Size,
+
+    /// What the scene is drawn from
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+
+    /// The scene [default: the simulator's first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) scene: Option<String>,
+}
+
+/// What `info` is asked for.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  synthcap info --server http://127.0.0.1:50051")]
+pub(crate) struct InfoArgs {
+    /// The server
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: String,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// An image size in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+/// Where the camera goes, as typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PathChoice {
+    Orbit,
+    Random,
+    File(PathBuf),
+}
+
+impl From<&str> for PathChoice {
+    fn from(text: &str) -> Self {
+        match text {
+            "orbit" => Self::Orbit,
+            "random" => Self::Random,
+            file => Self::File(file.into()),
+        }
+    }
+}
+
+/// What is wrong with the arguments, in one line.
+pub(crate) fn complaint(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let paragraphs = text.split("\n\n").map(|paragraph| {
+        let words: Vec<_> = paragraph.split_whitespace().collect();
+        words.join(" ")
+    });
+    let said: Vec<_> = paragraphs
+        .filter(|p| p.starts_with("error: ") || p.starts_with("tip: "))
+        .map(|p| p.trim_start_matches("error: ").to_owned())
+        .collect();
+    format!("{}; see --help", said.join("; "))
+}
+
+fn size(text: &str) -> Result<Size, String> {
+    /// Far beyond any sensor; larger numbers are typing errors.
+    const MOST: u32 = 16_384;
+    let sides = text.split_once(['x', 'X']);
+    let number = |side: &str| side.parse::<u32>().ok();
+    let size = sides.and_then(|(w, h)| Some((number(w)?, number(h)?)));
+    match size {
+        Some((width, height)) if (1..=MOST).contains(&width) && (1..=MOST).contains(&height) => {
+            Ok(Size { width, height })
+        }
+        Some(_) => Err(format!("each side must be from 1 to {MOST} pixels")),
+        None => Err("give width and height, such as 640x480".to_owned()),
+    }
+}
+
+fn modalities(text: &str) -> Result<ModalitySet, String> {
+    let names = text.split(',').map(str::trim);
+    let set = names
+        .map(|name| name.parse::<Modality>().map_err(|e| e.to_string()))
+        .collect::<Result<ModalitySet, _>>()?;
+    Ok(set)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn capture(args: &[&str]) -> Result<CaptureArgs, clap::Error> {
+        let fixed = ["synthcap", "capture", "--out", "demo"];
+        let cli = Cli::try_parse_from(fixed.iter().chain(args))?;
+        match cli.command {
+            Command::Capture(capture) => Ok(capture),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn defaults_make_a_whole_data_set() {
+        let args = capture(&[]).expect("defaults");
+        assert_eq!(
+            args.size,
+            Size {
+                width: 640,
+                height: 480
+            }
+        );
+        assert_eq!(args.modalities, ModalitySet::ALL);
+        assert_eq!(args.path, PathChoice::Orbit);
+        assert_eq!((args.frames, args.seed), (None, None));
+    }
+
+    #[test]
+    fn values_are_read() {
+        let args = capture(&[
+            "--size",
+            "32x8",
+            "--modalities",
+            "depth, rgb",
+            "--path",
+            "a/b.txt",
+        ]);
+        let args = args.expect("good values");
+        assert_eq!(
+            args.size,
+            Size {
+                width: 32,
+                height: 8
+            }
+        );
+        assert_eq!(args.modalities, Modality::Rgb | Modality::Depth);
+        assert_eq!(args.path, PathChoice::File("a/b.txt".into()));
+    }
+
+    #[test]
+    fn bad_values_are_named_with_the_remedy() {
+        for (args, remedy) in [
+            (["--size", "640"], "640x480"),
+            (["--size", "0x480"], "from 1 to"),
+            (["--size", "640x-1"], "640x480"),
+            (["--size", "99999999999x2"], "640x480"),
+            (["--size", "20000x20000"], "from 1 to"),
+            (["--modalities", "rgb,colour"], "segmentation"),
+            (["--modalities", ""], "choose from"),
+            (["--frames", "0"], "--frames"),
+            (["--seed", "-1"], "--seed"),
+            (["--frame", "3"], "'--frames'"),
+        ] {
+            let error = complaint(&capture(&args).expect_err("bad value"));
+            assert!(!error.contains('\n'), "{error}");
+            assert!(error.contains(remedy), "{args:?}: {error}");
+            assert!(error.contains(args[0]), "{args:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What a capture says at its end: lines for people, one JSON object for scripts.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::Serialize;
+use synthcap_dataset::Summary;
+
+use super::scene::Scene;
+use crate::{
+    exit::{Failure, Result},
+    progress,
+    settings::CaptureSettings,
+};
+
+/// The summary of a capture.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    ok: bool,
+    /// Where the data set is; null when no frame was complete.
+    out: Option<PathBuf>,
+    preview: Option<PathBuf>,
+    complete: bool,
+    frames: u64,
+    planned_frames: u64,
+    files: u64,
+    bytes: u64,
+    seconds: f64,
+    frames_per_second: f64,
+    seed: Option<u64>,
+    engine: Option<String>,
+    engine_version: Option<String>,
+    scene: Option<String>,
+    camera: Option<String>,
+    warnings: Vec<String>,
+    error: Option<Complaint>,
+}
+
+#[derive(Debug, Serialize)]
+struct Complaint {
+    kind: Failure,
+    exit_code: u8,
+    message: String,
+}
+
+impl Report {
+    pub(crate) fn new(settings: &CaptureSettings) -> Self {
+        Self {
+            ok: false,
+            out: None,
+            preview: None,
+            complete: false,
+            frames: 0,
+            planned_frames: settings.frames,
+            files: 0,
+            bytes: 0,
+            seconds: 0.0,
+            frames_per_second: 0.0,
+            seed: None,
+            engine: None,
+            engine_version: None,
+            scene: None,
+            camera: None,
+            warnings: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// The scene is ready: says what will be captured.
+    pub(crate) fn scene(&mut self, scene: &Scene) {
+        let info = &scene.info;
+        eprintln!(
+            "{} {}: scene {}, seed {}, camera {}",
+            info.engine_name, info.engine_version, info.scene_name, scene.seed, scene.camera.name
+        );
+        self.seed = Some(scene.seed);
+        self.engine = Some(info.engine_name.clone());
+        self.engine_version = Some(info.engine_version.clone());
+        self.scene = Some(info.scene_name.clone());
+        self.camera = Some(scene.camera.name.to_string());
+        self.warnings = scene.lacking();
+        for warning in &self.warnings {
+            eprintln!("warning: {warning}");
+        }
+    }
+
+    /// The set is in its place.
+    pub(crate) fn written(&mut self, summary: &Summary, took: Duration) {
+        self.out.clone_from(&summary.path);
+        let preview = summary.path.as_ref().map(|path| path.join("preview.png"));
+        self.preview = preview.filter(|path| path.exists());
+        self.complete = summary.complete;
+        self.frames = summary.samples;
+        self.files = summary.files;
+        self.bytes = summary.bytes;
+        self.seconds = took.as_secs_f64();
+        self.frames_per_second = summary.samples as f64 / self.seconds.max(1e-9);
+    }
+
+    /// Prints the summary; the error itself is the caller's to print.
+    pub(crate) fn print(mut self, outcome: &Result<()>, json: bool) {
+        self.ok = outcome.is_ok();
+        self.error = outcome.as_ref().err().map(|stop| Complaint {
+            kind: stop.failure,
+            exit_code: stop.failure.code(),
+            message: stop.line.clone(),
+        });
+        if json {
+            match serde_json::to_string(&self) {
+                Ok(line) => println!("{line}"),
+                Err(e) => eprintln!("warning: the summary cannot be told as JSON: {e}"),
+            }
+            return;
+        }
+        let Some(out) = &self.out else {
+            return;
+        };
+        let of = match self.complete {
+            true => String::new(),
+            false => format!(" of {}", self.planned_frames),
+        };
+        println!(
+            "{}{of} frames in {}: {} files, {}, in {} ({:.1} frames/s)",
+            self.frames,
+            out.display(),
+            self.files,
+            progress::bytes(self.bytes),
+            progress::duration(Duration::from_secs_f64(self.seconds)),
+            self.frames_per_second
+        );
+        if let Some(preview) = &self.preview {
+            println!("look at {}", preview.display());
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The embedded simulator, served over a real socket.
+
+use synthcap::server::{Server, ServerHandle};
+use synthcap_sim::{SimConfig, Simulator};
+
+use crate::exit::{Failure, Result, Stop};
+
+/// Where to serve, and whether time stands still at first.
+#[derive(Clone, Debug)]
+pub(crate) struct Listen {
+    pub(crate) address: String,
+    pub(crate) paused: bool,
+}
+
+/// Makes the simulator and starts serving it.
+///
+/// # Errors
+///
+/// When the configuration or the address does not work.
+pub(crate) async fn serve(config: SimConfig, listen: Listen) -> Result<ServerHandle> {
+    // Making a scene takes a while, and is all computing.
+    let made = tokio::task::spawn_blocking(move || Simulator::new(config)).await;
+    let simulator = made
+        .map_err(|e| Stop::new(Failure::Internal, format!("the simulator failed: {e}")))?
+        .map_err(|e| Stop::usage(e.to_string()))?;
+    let server = Server::builder(simulator)
+        .listen(listen.address)
+        .paused(listen.paused)
+        .start();
+    server.await.map_err(|e| Stop::usage(e.to_string()))
+}

@@ -1,0 +1,65 @@
+//! `synthcap serve` and `synthcap info`.
+
+mod common;
+
+use std::net::TcpListener;
+
+use common::{run, serve};
+
+#[cfg(unix)]
+#[test]
+fn a_server_tells_what_it_is_and_ends_on_ctrl_c() {
+    let (server, url) = serve(&["--seed", "3", "--scene", "tabletop"]);
+    let info = run(&["info", "--server", &url, "--json"]).json();
+    assert_eq!(info["url"], url.as_str());
+    assert_eq!(info["server"]["seed"], 3);
+    assert_eq!(info["server"]["scene"], "tabletop");
+    assert_eq!(info["server"]["cameras"][0]["width"], 48);
+    assert!(info["round_trip_ms"].as_f64().is_some_and(|ms| ms > 0.0));
+    let text = run(&["info", "--server", &url]);
+    assert_eq!(text.code, Some(0));
+    for word in [
+        "engine",
+        "capabilities",
+        "limits",
+        "camera",
+        "round trip",
+        "batch",
+    ] {
+        assert!(text.stdout.contains(word), "{word}: {text:?}");
+    }
+    server.interrupt();
+    assert_eq!(server.end().code, Some(0));
+}
+
+#[test]
+fn what_cannot_be_served_is_said() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("port");
+    let address = taken.local_addr().expect("address").to_string();
+    for (args, word) in [
+        (["--scene", "moon"], "tabletop"),
+        (["--listen", &address], address.as_str()),
+        (["--listen", "nowhere"], "127.0.0.1:50051"),
+        (["--listen", "0.0.0.0:0"], "127.0.0.1"),
+    ] {
+        let ended = run(&[&["serve"][..], &args].concat());
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.complaint().contains(word), "{ended:?}");
+    }
+}
+
+#[test]
+fn help_has_an_example_for_each_command() {
+    for command in ["capture", "serve", "info"] {
+        let ended = run(&[command, "--help"]);
+        assert_eq!(ended.code, Some(0));
+        assert!(
+            ended.stdout.contains(&format!("\n  synthcap {command} ")),
+            "{ended:?}"
+        );
+        assert!(!ended.stdout.contains('\u{1b}'), "no colours in a pipe");
+    }
+    let all = run(&["--help"]);
+    assert!(all.stdout.contains("Exit codes:"));
+    assert_eq!(run(&["--version"]).code, Some(0));
+}

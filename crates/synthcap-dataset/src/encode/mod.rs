@@ -1,0 +1,4 @@
+//! File formats of single images.
+
+pub(crate) mod npy;
+pub(crate) mod png;

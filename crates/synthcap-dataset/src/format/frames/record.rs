@@ -1,0 +1,246 @@
+//! One line of `frames.jsonl`.
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Map, Value};
+use synthcap::{
+    Box2, Box3, Convention, Intrinsics, Modality, ObjectState, ObjectView, Pixels, Rotator,
+    Transform, Vec3, frame::FlowDirection,
+};
+
+use crate::{EncodedFile, Error, Result, Sample};
+
+/// Fields in the order in which people read them. Numbers that are unknown or not
+/// finite become `null`.
+#[derive(Serialize)]
+struct SampleRecord<'a> {
+    index: u64,
+    tick: Option<u64>,
+    sim_time_s: Option<f64>,
+    seed: u64,
+    views: Vec<ViewRecord<'a>>,
+    objects: Vec<ObjectRecord<'a>>,
+    randomization: &'a Map<String, Value>,
+}
+
+#[derive(Serialize)]
+struct ViewRecord<'a> {
+    camera: &'a str,
+    pose: Option<PoseRecord>,
+    camera_to_world_opencv: Option<[[f64; 4]; 4]>,
+    intrinsics: Option<IntrinsicsRecord>,
+    flow_direction: Option<&'static str>,
+    files: Files,
+}
+
+#[derive(Serialize)]
+struct PoseRecord {
+    location_cm: [f32; 3],
+    rotation_deg: RotationRecord,
+}
+
+#[derive(Serialize)]
+struct RotationRecord {
+    pitch: f32,
+    yaw: f32,
+    roll: f32,
+}
+
+#[derive(Serialize)]
+struct IntrinsicsRecord {
+    width: u32,
+    height: u32,
+    fx: f64,
+    fy: f64,
+    cx: f64,
+    cy: f64,
+    k: [[f64; 3]; 3],
+}
+
+/// A file of the sample.
+#[derive(Serialize)]
+pub(super) struct FileRecord {
+    path: String,
+    bytes: u64,
+    sha256: String,
+}
+
+/// By modality, in the order of [`Modality::ALL`].
+struct Files(Vec<(Modality, FileRecord)>);
+
+#[derive(Serialize)]
+struct ObjectRecord<'a> {
+    instance_id: u32,
+    name: &'a str,
+    class_id: u32,
+    class: &'a str,
+    dynamic: bool,
+    pose: PoseRecord,
+    scale: [f32; 3],
+    box_3d: Box3Record,
+    views: Vec<ObjectViewRecord>,
+}
+
+#[derive(Serialize)]
+struct Box3Record {
+    center_cm: [f32; 3],
+    half_extent_cm: [f32; 3],
+    rotation_deg: RotationRecord,
+    size_m: [f64; 3],
+    box_to_world: [[f64; 4]; 4],
+}
+
+#[derive(Serialize)]
+struct ObjectViewRecord {
+    visible_box: Option<[f32; 4]>,
+    full_box: Option<[f32; 4]>,
+    visible_pixels: u32,
+    visibility: f32,
+}
+
+/// The line of a sample, with its newline.
+pub(super) fn line(sample: &Sample, files: Vec<Vec<(Modality, FileRecord)>>) -> Result<Vec<u8>> {
+    let views = sample
+        .views
+        .iter()
+        .zip(files)
+        .map(|(view, files)| ViewRecord {
+            camera: view.camera.as_str(),
+            pose: view.pose.map(PoseRecord::from),
+            camera_to_world_opencv: view
+                .pose
+                .map(|pose| tidy(pose.camera_to_world(Convention::OpenCv))),
+            intrinsics: view.intrinsics.map(IntrinsicsRecord::from),
+            flow_direction: match view.image(Modality::Flow) {
+                Some(Pixels::Flow(flow)) => Some(direction(flow.direction())),
+                _ => None,
+            },
+            files: Files(files),
+        });
+    let record = SampleRecord {
+        index: sample.index,
+        tick: sample.tick.map(|tick| tick.get()),
+        sim_time_s: sample.sim_time.map(|time| time.as_secs_f64()),
+        seed: sample.seed,
+        views: views.collect(),
+        objects: sample.objects.iter().map(ObjectRecord::from).collect(),
+        randomization: &sample.randomization,
+    };
+    let mut line = serde_json::to_vec(&record).map_err(|e| Error::internal("record", &e))?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+fn direction(direction: FlowDirection) -> &'static str {
+    match direction {
+        FlowDirection::Backward => "backward",
+        FlowDirection::Forward => "forward",
+        _ => "unknown",
+    }
+}
+
+/// The matrix without negative zeros, which would only puzzle readers.
+fn tidy(rows: [[f64; 4]; 4]) -> [[f64; 4]; 4] {
+    rows.map(|row| row.map(|value| value + 0.0))
+}
+
+fn xyz(v: Vec3) -> [f32; 3] {
+    [v.x, v.y, v.z]
+}
+
+impl FileRecord {
+    pub(super) fn of(file: &EncodedFile) -> Self {
+        Self {
+            path: file.path().to_owned(),
+            bytes: file.len_bytes(),
+            sha256: file.sha256().to_owned(),
+        }
+    }
+}
+
+impl Serialize for Files {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (modality, file) in &self.0 {
+            map.serialize_entry(modality.name(), file)?;
+        }
+        map.end()
+    }
+}
+
+impl From<Rotator> for RotationRecord {
+    fn from(rotation: Rotator) -> Self {
+        Self {
+            pitch: rotation.pitch,
+            yaw: rotation.yaw,
+            roll: rotation.roll,
+        }
+    }
+}
+
+impl From<Transform> for PoseRecord {
+    fn from(pose: Transform) -> Self {
+        Self {
+            location_cm: xyz(pose.location),
+            rotation_deg: pose.rotation.into(),
+        }
+    }
+}
+
+impl From<Intrinsics> for IntrinsicsRecord {
+    fn from(lens: Intrinsics) -> Self {
+        Self {
+            width: lens.width,
+            height: lens.height,
+            fx: lens.fx,
+            fy: lens.fy,
+            cx: lens.cx,
+            cy: lens.cy,
+            k: lens.matrix(),
+        }
+    }
+}
+
+impl From<Box3> for Box3Record {
+    fn from(b: Box3) -> Self {
+        let metres = |half_cm: f32| f64::from(half_cm) / 50.0;
+        Self {
+            center_cm: xyz(b.center),
+            half_extent_cm: xyz(b.half_extent),
+            rotation_deg: b.rotation.into(),
+            size_m: xyz(b.half_extent).map(metres),
+            // The axes of ROS are the box's own ones with Y turned to the left,
+            // which leaves the box as it is.
+            box_to_world: tidy(
+                Transform::new(b.center, b.rotation).camera_to_world(Convention::Ros),
+            ),
+        }
+    }
+}
+
+impl From<&ObjectView> for ObjectViewRecord {
+    fn from(view: &ObjectView) -> Self {
+        let edges = |b: Box2| [b.x_min, b.y_min, b.x_max, b.y_max];
+        Self {
+            visible_box: view.visible_box.map(edges),
+            full_box: view.full_box.map(edges),
+            visible_pixels: view.visible_pixels,
+            visibility: view.visibility,
+        }
+    }
+}
+
+impl<'a> From<&'a ObjectState> for ObjectRecord<'a> {
+    fn from(object: &'a ObjectState) -> Self {
+        Self {
+            instance_id: object.label.instance_id,
+            name: object.label.object.as_str(),
+            class_id: object.label.class_id,
+            class: &object.label.class_name,
+            dynamic: object.dynamic,
+            pose: object.transform.into(),
+            scale: xyz(object.transform.scale),
+            box_3d: object.box_3d.into(),
+            views: object.views.iter().map(ObjectViewRecord::from).collect(),
+        }
+    }
+}

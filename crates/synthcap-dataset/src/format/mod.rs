@@ -1,0 +1,3 @@
+//! One module per data set format.
+
+pub(crate) mod frames;

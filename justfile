@@ -1,0 +1,46 @@
+# Every check and chore of the project. `.ci/run` calls these, and nothing else.
+
+# What there is.
+default:
+    @just --list
+
+# Formatting, lints, docs, tests, feature combinations, the README's commands.
+ci: fmt lint features doc test main-job examples
+
+# Formatting is as rustfmt wants it.
+fmt:
+    cargo fmt --all --check
+
+# No lint speaks up, in any target.
+lint:
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+# Each feature alone and none at all.
+features:
+    cargo clippy -p synthcap -- -D warnings
+    cargo clippy -p synthcap --features server -- -D warnings
+
+# Every public item is documented and every link leads somewhere.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
+
+# The tests, with the doc tests. Needs Rust alone.
+test:
+    cargo test
+
+# The README's first command, in a folder of its own.
+main-job:
+    rm -rf target/demo
+    cargo run --release -- capture --frames 48 --out target/demo
+
+# Every example, as a reader would run it.
+examples:
+    for example in examples/*.rs; do cargo run --example "$(basename "$example" .rs)" || exit 1; done
+
+# The benches; slow, and only as quiet as the machine.
+bench:
+    cargo bench --workspace
+
+# How many crates a program that depends on the client alone pulls in.
+count-client-crates:
+    @cargo tree -p synthcap -e normal --prefix none | sort -u | wc -l

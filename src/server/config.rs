@@ -1,0 +1,238 @@
+//! Starting and stopping a server.
+
+use std::{
+    fmt,
+    net::{SocketAddr, ToSocketAddrs},
+    time::Duration,
+};
+
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::codec::CompressionEncoding;
+
+use super::{
+    Engine,
+    host::{DEFAULT_LIMITS, EngineThread, Host},
+    service::Service,
+};
+use crate::{ServerLimits, proto::ue_synth_service_server::UeSynthServiceServer};
+
+/// The entry to serving an engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Server;
+
+impl Server {
+    /// Settings for serving this engine.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use synthcap::{Client, server::Server};
+    /// use synthcap_sim::{SimConfig, Simulator};
+    ///
+    /// let engine = Simulator::new(SimConfig::small())?;
+    /// let server = Server::builder(engine).start().await?;
+    ///
+    /// let client = Client::connect(server.url()).await?;
+    /// assert_eq!(client.server_info().unwrap().engine_name, "synthcap-sim");
+    /// client.close().await?;
+    /// server.shutdown().await;
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub fn builder<E: Engine>(engine: E) -> ServerBuilder<E> {
+        ServerBuilder {
+            engine,
+            address: "127.0.0.1:0".to_owned(),
+            limits: DEFAULT_LIMITS,
+            queue: 4096,
+            paused: false,
+            insecure_public: false,
+        }
+    }
+}
+
+/// Settings of a server, before it starts.
+#[must_use = "a builder does nothing until start() is awaited"]
+pub struct ServerBuilder<E> {
+    engine: E,
+    address: String,
+    limits: ServerLimits,
+    queue: usize,
+    paused: bool,
+    insecure_public: bool,
+}
+
+impl<E> fmt::Debug for ServerBuilder<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerBuilder")
+            .field("address", &self.address)
+            .field("limits", &self.limits)
+            .field("queue", &self.queue)
+            .field("paused", &self.paused)
+            .field("insecure_public", &self.insecure_public)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E: Engine> ServerBuilder<E> {
+    /// Where to listen, as `host:port`. Default `127.0.0.1:0`, a free port on
+    /// this machine only.
+    pub fn listen(mut self, address: impl Into<String>) -> Self {
+        self.address = address.into();
+        self
+    }
+
+    /// What clients may ask at the most. Defaults: images of 8192x8192, requests
+    /// of 4 MiB, 1024 requests in flight per stream, 1024 items in a batch, 64
+    /// images in a set.
+    pub fn limits(mut self, limits: ServerLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How many requests of all clients may wait for the engine. Default 4096;
+    /// more are refused with an error that says to try again.
+    pub fn queue(mut self, requests: usize) -> Self {
+        self.queue = requests.max(1);
+        self
+    }
+
+    /// Starts with simulation time standing still. Default: it runs.
+    pub fn paused(mut self, paused: bool) -> Self {
+        self.paused = paused;
+        self
+    }
+
+    /// Allows an address that other machines can reach, although nothing here
+    /// protects it: whoever reaches it controls the simulator. Default: refused.
+    pub fn allow_insecure_public(mut self, allow: bool) -> Self {
+        self.insecure_public = allow;
+        self
+    }
+
+    /// Starts serving; returns once the address is bound.
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the address is unknown, in use, or public without permission.
+    pub async fn start(self) -> Result<ServerHandle, ServerError> {
+        let address = self.resolve()?;
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            let remedy = "choose another with --listen, or port 0 for a free one";
+            ServerError(format!("cannot listen on {address}: {error}; {remedy}"))
+        })?;
+        let unusable = |error: std::io::Error| ServerError(format!("cannot serve: {error}"));
+        let address = listener.local_addr().map_err(unusable)?;
+        let (host, thread) =
+            Host::start(self.engine, self.limits, self.queue, self.paused).map_err(unusable)?;
+        let (stop, stopping) = watch::channel(false);
+        let serving = serve(listener, host.clone(), stopping);
+        Ok(ServerHandle {
+            address,
+            stop,
+            running: Some((tokio::spawn(serving), host, thread)),
+        })
+    }
+
+    fn resolve(&self) -> Result<SocketAddr, ServerError> {
+        let text = &self.address;
+        let mut found = text.to_socket_addrs().map_err(|error| {
+            let form = "write it like 127.0.0.1:50051";
+            ServerError(format!(
+                "{text:?} is no address to listen on: {error}; {form}"
+            ))
+        })?;
+        let address = found.next();
+        let address =
+            address.ok_or_else(|| ServerError(format!("{text:?} is no address to listen on")))?;
+        if address.ip().is_loopback() || self.insecure_public {
+            return Ok(address);
+        }
+        Err(ServerError(format!(
+            "{address} can be reached from other machines, and nothing protects it; \
+             listen on 127.0.0.1, or allow it in words (insecure public)"
+        )))
+    }
+}
+
+async fn serve(listener: TcpListener, host: Host, mut stopping: watch::Receiver<bool>) {
+    let largest = usize::try_from(host.limits.max_message_bytes).unwrap_or(usize::MAX);
+    let service = UeSynthServiceServer::new(Service {
+        host,
+        stopping: stopping.clone(),
+    })
+    .max_decoding_message_size(largest)
+    .accept_compressed(CompressionEncoding::Gzip)
+    .send_compressed(CompressionEncoding::Gzip);
+    let stopped = async move {
+        // Ends also when the handle is dropped.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    };
+    let served = tonic::transport::Server::builder()
+        .tcp_nodelay(true)
+        .initial_stream_window_size(4 << 20)
+        .initial_connection_window_size(8 << 20)
+        .max_frame_size(1 << 20)
+        .http2_keepalive_interval(Some(Duration::from_secs(60)))
+        .add_service(service)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped)
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the server failed");
+    }
+}
+
+/// A running server. Dropping it asks the server to stop and does not wait.
+#[derive(Debug)]
+pub struct ServerHandle {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    running: Option<(JoinHandle<()>, Host, EngineThread)>,
+}
+
+impl ServerHandle {
+    /// Where it really listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address as clients take it.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops: open streams end, queued requests are still executed, and the
+    /// engine is dropped. Returns when all of that is done.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        let Some((serving, host, thread)) = self.running.take() else {
+            return;
+        };
+        // A panic of the task ends the server just as well.
+        let _ = serving.await;
+        let ended = tokio::task::spawn_blocking(move || {
+            host.stop();
+            thread.join();
+        });
+        let _ = ended.await;
+    }
+}
+
+impl Drop for ServerHandle {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+/// A server could not be started; one line that names the thing and the remedy.
+#[derive(Clone, Debug)]
+pub struct ServerError(String);
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ServerError {}

@@ -1,0 +1,214 @@
+//! The gRPC service: every method of the contract, as commands for the engine.
+
+use tokio::sync::watch;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{
+    clock::wall_clock,
+    host::Host,
+    stream::{self, Replies},
+    unary,
+};
+use crate::{
+    Command, Modality,
+    proto::{
+        self, ActionRequest, CommandResponse, ImageResponse, action_request::Action,
+        ue_synth_service_server::UeSynthService,
+    },
+    session::COMPRESS_HEADER,
+    wire::{
+        info_out,
+        request::Asked,
+        request_in::{self, capture},
+    },
+};
+
+/// Serves the engine behind a host.
+pub(super) struct Service {
+    pub(super) host: Host,
+    pub(super) stopping: watch::Receiver<bool>,
+}
+
+/// The command of a unary request, which the stream's decoder reads too.
+fn one(action: Action) -> Result<Command, Status> {
+    match request_in::decode(Some(action)) {
+        Ok(Asked::One(command)) => Ok(command),
+        Ok(_) => Err(Status::internal("a unary request is a single command")),
+        Err(error) => Err(Status::invalid_argument(error.to_string())),
+    }
+}
+
+/// Whether the caller wants compressed replies. Announcing the codec does not
+/// count: most gRPC clients do, and gzip is far slower than a local link.
+fn wants_compression<T>(request: &Request<T>) -> bool {
+    request.metadata().contains_key(COMPRESS_HEADER)
+}
+
+fn uncompressed_unless<T>(wanted: bool, mut response: Response<T>) -> Response<T> {
+    if !wanted {
+        response.disable_compression();
+    }
+    response
+}
+
+impl Service {
+    async fn done(&self, action: Action) -> Result<Response<CommandResponse>, Status> {
+        unary::command(&self.host, one(action)?).await
+    }
+
+    async fn image(
+        &self,
+        request: Request<proto::CaptureRequest>,
+        modality: Modality,
+    ) -> Result<Response<ImageResponse>, Status> {
+        let compress = wants_compression(&request);
+        let command = capture(request.into_inner(), modality);
+        let response = unary::image(&self.host, command).await?;
+        Ok(uncompressed_unless(compress, response))
+    }
+}
+
+#[tonic::async_trait]
+impl UeSynthService for Service {
+    type ControlStreamStream = Replies;
+
+    async fn control_stream(
+        &self,
+        request: Request<Streaming<ActionRequest>>,
+    ) -> Result<Response<Replies>, Status> {
+        let compress = wants_compression(&request);
+        let host = self.host.clone();
+        let replies = stream::serve(request.into_inner(), host, self.stopping.clone());
+        Ok(uncompressed_unless(compress, Response::new(replies)))
+    }
+
+    async fn get_server_info(&self, _: Request<()>) -> Result<Response<proto::ServerInfo>, Status> {
+        let info = self.host.describe().await;
+        let info = info.ok_or_else(|| Status::unavailable("the server is stopping or full"))?;
+        let now = info_out::nanos(wall_clock());
+        Ok(Response::new(info_out::encode(info, now)))
+    }
+
+    async fn set_camera_transform(
+        &self,
+        request: Request<proto::SetCameraTransformRequest>,
+    ) -> Result<Response<CommandResponse>, Status> {
+        self.done(Action::SetCameraTransform(request.into_inner()))
+            .await
+    }
+
+    async fn get_camera_transform(
+        &self,
+        request: Request<proto::GetCameraTransformRequest>,
+    ) -> Result<Response<proto::GetCameraTransformResponse>, Status> {
+        let command = one(Action::GetCameraTransform(request.into_inner()))?;
+        unary::camera_transform(&self.host, command).await
+    }
+
+    async fn capture_rgb_image(
+        &self,
+        request: Request<proto::CaptureRequest>,
+    ) -> Result<Response<ImageResponse>, Status> {
+        self.image(request, Modality::Rgb).await
+    }
+
+    async fn capture_depth_map(
+        &self,
+        request: Request<proto::CaptureRequest>,
+    ) -> Result<Response<ImageResponse>, Status> {
+        self.image(request, Modality::Depth).await
+    }
+
+    async fn capture_segmentation_mask(
+        &self,
+        request: Request<proto::CaptureRequest>,
+    ) -> Result<Response<ImageResponse>, Status> {
+        self.image(request, Modality::Segmentation).await
+    }
+
+    async fn capture_normals(
+        &self,
+        request: Request<proto::CaptureRequest>,
+    ) -> Result<Response<ImageResponse>, Status> {
+        self.image(request, Modality::Normals).await
+    }
+
+    async fn capture_optical_flow(
+        &self,
+        request: Request<proto::CaptureRequest>,
+    ) -> Result<Response<ImageResponse>, Status> {
+        self.image(request, Modality::Flow).await
+    }
+
+    async fn set_object_transform(
+        &self,
+        request: Request<proto::SetObjectTransformRequest>,
+    ) -> Result<Response<CommandResponse>, Status> {
+        self.done(Action::SetObjectTransform(request.into_inner()))
+            .await
+    }
+
+    async fn get_object_transform(
+        &self,
+        request: Request<proto::GetObjectTransformRequest>,
+    ) -> Result<Response<proto::GetObjectTransformResponse>, Status> {
+        let command = one(Action::GetObjectTransform(request.into_inner()))?;
+        unary::object_transform(&self.host, command).await
+    }
+
+    async fn create_camera(
+        &self,
+        request: Request<proto::CreateCameraRequest>,
+    ) -> Result<Response<CommandResponse>, Status> {
+        self.done(Action::CreateCamera(request.into_inner())).await
+    }
+
+    async fn destroy_camera(
+        &self,
+        request: Request<proto::DestroyCameraRequest>,
+    ) -> Result<Response<CommandResponse>, Status> {
+        self.done(Action::DestroyCamera(request.into_inner())).await
+    }
+
+    async fn set_resolution(
+        &self,
+        request: Request<proto::SetResolutionRequest>,
+    ) -> Result<Response<CommandResponse>, Status> {
+        self.done(Action::SetResolution(request.into_inner())).await
+    }
+
+    async fn spawn_object(
+        &self,
+        request: Request<proto::SpawnObjectRequest>,
+    ) -> Result<Response<CommandResponse>, Status> {
+        self.done(Action::SpawnObject(request.into_inner())).await
+    }
+
+    async fn destroy_object(
+        &self,
+        request: Request<proto::DestroyObjectRequest>,
+    ) -> Result<Response<CommandResponse>, Status> {
+        self.done(Action::DestroyObject(request.into_inner())).await
+    }
+
+    async fn set_material(
+        &self,
+        request: Request<proto::SetMaterialRequest>,
+    ) -> Result<Response<CommandResponse>, Status> {
+        self.done(Action::SetMaterial(request.into_inner())).await
+    }
+
+    async fn set_lighting(
+        &self,
+        request: Request<proto::SetLightingRequest>,
+    ) -> Result<Response<CommandResponse>, Status> {
+        self.done(Action::SetLighting(request.into_inner())).await
+    }
+
+    async fn list_objects(
+        &self,
+        _: Request<()>,
+    ) -> Result<Response<proto::ListObjectsResponse>, Status> {
+        unary::objects(&self.host).await
+    }
+}

@@ -1,0 +1,163 @@
+//! One call, one answer: the methods besides the stream.
+
+use tokio::sync::oneshot;
+use tonic::{Code, Response, Status};
+
+use super::{
+    executor::{Ran, Runnable},
+    host::{Host, Interest, Reply, Work},
+};
+use crate::{
+    Answer, Command, ErrorCode, proto,
+    wire::{
+        image_out,
+        reply::{Failure, Meta},
+        reply_out,
+    },
+};
+
+struct Caller(oneshot::Sender<Ran>);
+
+impl Reply for Caller {
+    fn interest(&self) -> Interest {
+        if self.0.is_closed() {
+            Interest::Left
+        } else {
+            Interest::Wanted
+        }
+    }
+
+    fn send(self: Box<Self>, ran: Ran) {
+        // Fails only when the caller has left.
+        let _ = self.0.send(ran);
+    }
+}
+
+/// Runs one command, and waits for its outcome.
+async fn run(host: &Host, command: Command) -> Result<(Result<Answer, Failure>, Meta), Status> {
+    let (sender, outcome) = oneshot::channel();
+    let work = Work::Run(Runnable::One(command));
+    host.submit(work, Box::new(Caller(sender)))
+        .map_err(|(error, _)| Status::new(code(error.code), error.message))?;
+    match outcome.await {
+        Ok(Ran::One(result, meta)) => Ok((result, meta)),
+        Ok(Ran::Batch(..)) => Err(Status::internal("a single command was run as a batch")),
+        Err(_) => Err(Status::unavailable("the server is stopping")),
+    }
+}
+
+/// The gRPC status code of an error code of ours.
+fn code(code: ErrorCode) -> Code {
+    match code {
+        ErrorCode::InvalidArgument => Code::InvalidArgument,
+        ErrorCode::NotFound => Code::NotFound,
+        ErrorCode::AlreadyExists => Code::AlreadyExists,
+        ErrorCode::Unsupported => Code::Unimplemented,
+        ErrorCode::ResourceExhausted => Code::ResourceExhausted,
+        ErrorCode::FailedPrecondition => Code::FailedPrecondition,
+        ErrorCode::DeadlineExceeded => Code::DeadlineExceeded,
+        ErrorCode::Cancelled => Code::Cancelled,
+        ErrorCode::PermissionDenied => Code::PermissionDenied,
+        ErrorCode::Unavailable => Code::Unavailable,
+        ErrorCode::Internal => Code::Internal,
+    }
+}
+
+fn status(failure: Failure) -> Status {
+    Status::new(code(failure.code), failure.message)
+}
+
+fn unexpected() -> Status {
+    Status::internal("the engine answered another question")
+}
+
+fn meta_of(meta: Meta, failure: Option<&Failure>) -> Option<proto::ReplyMeta> {
+    Some(proto::ReplyMeta {
+        error: failure.cloned().map(Into::into),
+        ..meta.into()
+    })
+}
+
+/// A command whose reply is success or a message.
+pub(super) async fn command(
+    host: &Host,
+    command: Command,
+) -> Result<Response<proto::CommandResponse>, Status> {
+    let (result, meta) = run(host, command).await?;
+    let failure = result.as_ref().err().cloned();
+    let message = match result {
+        Ok(Answer::Done(message)) => message,
+        Ok(_) => return Err(unexpected()),
+        Err(failure) => failure.message,
+    };
+    Ok(Response::new(proto::CommandResponse {
+        success: failure.is_none(),
+        message,
+        meta: meta_of(meta, failure.as_ref()),
+    }))
+}
+
+/// One image. A failure is a gRPC status, for the message has no place for it.
+pub(super) async fn image(
+    host: &Host,
+    command: Command,
+) -> Result<Response<proto::ImageResponse>, Status> {
+    let (result, meta) = run(host, command).await?;
+    let Answer::Images(mut images, _) = result.map_err(status)? else {
+        return Err(unexpected());
+    };
+    let image = images.pop().ok_or_else(unexpected)?;
+    Ok(Response::new(proto::ImageResponse {
+        meta: meta_of(meta, None),
+        ..image_out::encode(image)
+    }))
+}
+
+pub(super) async fn camera_transform(
+    host: &Host,
+    command: Command,
+) -> Result<Response<proto::GetCameraTransformResponse>, Status> {
+    let (result, meta) = run(host, command).await?;
+    let failure = result.as_ref().err().cloned();
+    let transform = match result {
+        Ok(Answer::CameraTransform(transform)) => Some(transform.into()),
+        Ok(_) => return Err(unexpected()),
+        Err(_) => None,
+    };
+    Ok(Response::new(proto::GetCameraTransformResponse {
+        transform,
+        success: failure.is_none(),
+        meta: meta_of(meta, failure.as_ref()),
+        message: failure.map(|failure| failure.message).unwrap_or_default(),
+    }))
+}
+
+pub(super) async fn object_transform(
+    host: &Host,
+    command: Command,
+) -> Result<Response<proto::GetObjectTransformResponse>, Status> {
+    let (result, meta) = run(host, command).await?;
+    let failure = result.as_ref().err().cloned();
+    let transform = match result {
+        Ok(Answer::ObjectTransform(transform)) => Some(transform.into()),
+        Ok(_) => return Err(unexpected()),
+        Err(_) => None,
+    };
+    Ok(Response::new(proto::GetObjectTransformResponse {
+        transform,
+        success: failure.is_none(),
+        meta: meta_of(meta, failure.as_ref()),
+        message: failure.map(|failure| failure.message).unwrap_or_default(),
+    }))
+}
+
+pub(super) async fn objects(host: &Host) -> Result<Response<proto::ListObjectsResponse>, Status> {
+    let (result, meta) = run(host, Command::ListObjects).await?;
+    let Answer::Objects(names) = result.map_err(status)? else {
+        return Err(unexpected());
+    };
+    Ok(Response::new(proto::ListObjectsResponse {
+        meta: meta_of(meta, None),
+        ..reply_out::object_list(names)
+    }))
+}

@@ -1,0 +1,407 @@
+//! The I/O around the state machine: one task per client.
+
+use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Instant};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{
+    InFlight, InputBuffering, Job, Outcome, Permit, ReconnectPolicy, ResendPolicy,
+    burst::{Burst, Join},
+    hub::Hub,
+    machine::{Action, Machine, Submission},
+    pushes::PushedSet,
+    transport::{Connection, Inbound, Peer, Transport},
+    unary::{Call, CallFailure, Calls},
+};
+use crate::{
+    Answer, Error, ErrorKind, Frame, RequestId,
+    proto::{ActionRequest, FrameResponse},
+};
+
+/// Who waits for a reply, and the place in flight that it holds.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    pub(crate) reply: oneshot::Sender<Result<Outcome, Error>>,
+    pub(crate) permit: Permit,
+    pub(crate) since: Instant,
+    /// Earlier requests that this one took the place of.
+    pub(crate) joined: Vec<(RequestId, Waiter)>,
+}
+
+impl Join for Waiter {
+    fn join(&mut self, id: RequestId, mut earlier: Self) {
+        self.joined.append(&mut earlier.joined);
+        self.joined.push((id, earlier));
+    }
+}
+
+/// What a handle wants of its session.
+#[derive(Debug)]
+pub(crate) enum Order {
+    Submit(Submission<Waiter>),
+    Cancel(RequestId),
+    /// Who reads what this subscription brings; comes before its submission.
+    Reader(RequestId, mpsc::UnboundedSender<PushItem>),
+    AddCredits(RequestId, u32),
+    Unsubscribe(RequestId),
+    Close,
+}
+
+/// What the reader of a subscription gets; bounded by the credits given.
+pub(crate) type PushItem = Result<PushedSet<Arc<Frame>>, Error>;
+
+/// The handle's side of a session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// Bounded by the places in flight.
+    pub(crate) orders: mpsc::UnboundedSender<Order>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) captures: InFlight,
+    pub(crate) commands: InFlight,
+    pub(crate) peer: watch::Receiver<Peer>,
+    /// Set once, when the session has ended, to the reason.
+    pub(crate) ended: watch::Receiver<Option<Error>>,
+}
+
+/// What a session does by itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policies {
+    pub(crate) reconnect: ReconnectPolicy,
+    pub(crate) resend: ResendPolicy,
+    pub(crate) input_buffering: Option<InputBuffering>,
+    pub(crate) kept_requests: usize,
+}
+
+/// Starts the task of a session over a connection that is already open.
+pub(crate) fn spawn<T: Transport>(
+    transport: T,
+    first: Connection,
+    policies: Policies,
+    captures: InFlight,
+    commands: InFlight,
+) -> Session {
+    let (orders, receiver) = mpsc::unbounded_channel();
+    let (peer_sender, peer) = watch::channel(first.peer.clone());
+    let (ended_sender, ended) = watch::channel(None);
+    let hub = Arc::new(Hub::new(policies.kept_requests));
+    let driver = Driver {
+        transport: Some(transport),
+        machine: Machine::new(policies.reconnect, policies.resend),
+        burst: Burst::new(policies.input_buffering),
+        ready: Vec::new(),
+        orders: receiver,
+        link: Link::Down,
+        hub: hub.clone(),
+        limits: [captures.clone(), commands.clone()],
+        peer: peer_sender,
+        actions: Vec::new(),
+        readers: HashMap::new(),
+    };
+    tokio::spawn(async move {
+        let reason = driver.run(first).await;
+        // Receivers may all be gone; then nobody needs to know.
+        let _ = ended_sender.send(Some(reason));
+    });
+    Session {
+        orders,
+        hub,
+        captures,
+        commands,
+        peer,
+        ended,
+    }
+}
+
+/// An attempt to connect, which gives the transport back.
+type Attempt<T> = Pin<Box<dyn Future<Output = (T, Result<Connection, Error>)> + Send>>;
+
+/// Where messages come from and go to.
+enum Link<T> {
+    Down,
+    Connecting(Attempt<T>),
+    Up {
+        outbound: mpsc::UnboundedSender<ActionRequest>,
+        inbound: Inbound,
+        calls: Calls,
+        /// Bounded by the requests in flight, and each by its deadline.
+        calling: FuturesUnordered<Call>,
+    },
+}
+
+enum Event<T> {
+    Orders(usize),
+    Connected(T, Result<Connection, Error>),
+    Message(Option<Result<FrameResponse, Error>>),
+    Called(Result<FrameResponse, CallFailure>),
+    Timer,
+}
+
+/// How many orders are taken at once, so that replies get their turn.
+const ORDERS_PER_TURN: usize = 64;
+
+struct Driver<T> {
+    /// Away while it connects.
+    transport: Option<T>,
+    machine: Machine<Waiter>,
+    burst: Burst<Waiter>,
+    /// Requests that may go to the machine now; empty between events.
+    ready: Vec<Submission<Waiter>>,
+    orders: mpsc::UnboundedReceiver<Order>,
+    link: Link<T>,
+    hub: Arc<Hub>,
+    limits: [InFlight; 2],
+    peer: watch::Sender<Peer>,
+    actions: Vec<Action<Waiter>>,
+    readers: HashMap<RequestId, mpsc::UnboundedSender<PushItem>>,
+}
+
+impl<T: Transport> Driver<T> {
+    /// Runs until the machine closes; returns the reason.
+    async fn run(mut self, first: Connection) -> Error {
+        self.open(first);
+        let mut batch = Vec::with_capacity(ORDERS_PER_TURN);
+        loop {
+            if let Some(reason) = self.perform() {
+                return reason;
+            }
+            match self.next_event(&mut batch).await {
+                // Every handle is gone.
+                Event::Orders(0) => self.order(Order::Close),
+                Event::Orders(_) => {
+                    for order in batch.drain(..) {
+                        self.order(order);
+                    }
+                }
+                Event::Connected(transport, result) => {
+                    self.transport = Some(transport);
+                    match result {
+                        Ok(connection) => self.open(connection),
+                        Err(error) => self.lost(error),
+                    }
+                }
+                Event::Message(Some(Ok(message))) => {
+                    self.machine.message(message, now(), &mut self.actions);
+                }
+                Event::Message(Some(Err(error))) => self.lost(error),
+                Event::Message(None) => {
+                    let message = "the server ended the stream";
+                    self.lost(Error::new(ErrorKind::Unreachable, message));
+                }
+                Event::Called(Ok(message)) => {
+                    self.machine.message(message, now(), &mut self.actions);
+                }
+                Event::Called(Err(failure)) => {
+                    let CallFailure { id, error } = failure;
+                    self.machine.call_failed(id, &error, &mut self.actions);
+                }
+                Event::Timer => self.wake(),
+            }
+        }
+    }
+
+    async fn next_event(&mut self, batch: &mut Vec<Order>) -> Event<T> {
+        let wakes = [self.machine.next_wake(), self.burst.due()];
+        let wake = wakes.into_iter().flatten().min();
+        let timer = async {
+            match wake {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        let network = async {
+            match &mut self.link {
+                Link::Down => std::future::pending().await,
+                Link::Connecting(attempt) => {
+                    let (transport, result) = attempt.await;
+                    Event::Connected(transport, result)
+                }
+                Link::Up {
+                    inbound, calling, ..
+                } => tokio::select! {
+                    message = inbound.next() => Event::Message(message),
+                    Some(called) = calling.next() => Event::Called(called),
+                },
+            }
+        };
+        tokio::select! {
+            count = self.orders.recv_many(batch, ORDERS_PER_TURN) => Event::Orders(count),
+            event = network => event,
+            () = timer => Event::Timer,
+        }
+    }
+
+    fn wake(&mut self) {
+        let now = now();
+        if self.burst.due().is_some_and(|due| due <= now) {
+            self.burst.release(&mut self.ready);
+            self.submit_ready();
+        }
+        self.machine.wake(now, &mut self.actions);
+    }
+
+    fn submit_ready(&mut self) {
+        for submission in self.ready.drain(..) {
+            self.machine.submit(submission, &mut self.actions);
+        }
+    }
+
+    fn order(&mut self, order: Order) {
+        if let Order::Submit(submission) = order {
+            self.burst.push(submission, now(), &mut self.ready);
+            self.submit_ready();
+            return;
+        }
+        // Whatever else is wanted concerns what is held too, so that goes first.
+        self.burst.release(&mut self.ready);
+        self.submit_ready();
+        let out = &mut self.actions;
+        match order {
+            Order::Submit(submission) => self.machine.submit(submission, out),
+            Order::Cancel(id) => self.machine.cancel(id, out),
+            Order::Reader(id, reader) => {
+                self.readers.insert(id, reader);
+            }
+            Order::AddCredits(id, credits) => self.machine.add_credits(id, credits, out),
+            Order::Unsubscribe(id) => {
+                self.readers.remove(&id);
+                self.machine.unsubscribe(id, out);
+            }
+            Order::Close => {
+                let reason = Error::new(ErrorKind::Closed, "the client was closed");
+                self.machine.close(reason, out);
+            }
+        }
+    }
+
+    fn open(&mut self, connection: Connection) {
+        let info = match &connection.peer {
+            Peer::Synthcap(info) => Some(info.clone()),
+            Peer::Plain => None,
+        };
+        self.hub.stats.connected();
+        self.link = Link::Up {
+            outbound: connection.outbound,
+            inbound: connection.inbound,
+            calls: connection.calls,
+            calling: FuturesUnordered::new(),
+        };
+        // Receivers may all be gone; then nobody needs to know.
+        let _ = self.peer.send(connection.peer);
+        self.machine.opened(info.as_deref(), &mut self.actions);
+    }
+
+    fn lost(&mut self, error: Error) {
+        tracing::warn!(%error, "connection lost");
+        self.link = Link::Down;
+        let random = fastrand::f64();
+        self.machine.lost(error, random, now(), &mut self.actions);
+    }
+
+    /// Does what the machine wants; the reason when it has closed.
+    fn perform(&mut self) -> Option<Error> {
+        let mut closed = None;
+        // Taken out and put back, so that the buffer is made once.
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            match action {
+                Action::Send(request) => {
+                    if let Link::Up { outbound, .. } = &self.link {
+                        // Fails only when the stream is going down, which its
+                        // other half reports.
+                        let _ = outbound.send(request);
+                    }
+                }
+                Action::Call(id, request, until) => {
+                    if let Link::Up { calls, calling, .. } = &self.link {
+                        let limit = until.saturating_duration_since(now());
+                        calling.push(calls(id, request, limit));
+                    }
+                }
+                Action::Complete {
+                    id,
+                    job,
+                    waiter,
+                    result,
+                } => self.complete(id, &job, waiter, result),
+                Action::Push { id, item, last } => self.push(id, item, last),
+                Action::Connect => self.connect(),
+                Action::Closed(reason) => closed = Some(reason),
+            }
+        }
+        self.actions = actions;
+        if let Some(reason) = &closed {
+            self.hub.close(reason);
+            self.limits.iter().for_each(InFlight::close);
+            self.refuse_late_orders(reason);
+        }
+        closed
+    }
+
+    fn complete(&self, id: RequestId, job: &Job, waiter: Waiter, result: Result<Outcome, Error>) {
+        self.hub
+            .stats
+            .ended(now() - waiter.since, result.as_ref().err());
+        if job.is_capture() {
+            self.hub.keep(id, &result);
+        }
+        match &result {
+            Ok(outcome) => {
+                tracing::trace!(%id, request = job.name(), "done");
+                self.hub.deliver(outcome, waiter.permit);
+            }
+            Err(error) => {
+                tracing::debug!(%id, request = job.name(), %error, "failed");
+                self.hub.report_gaps(job, error);
+                drop(waiter.permit);
+            }
+        }
+        for (earlier, joined) in waiter.joined {
+            let result = result.clone().map_err(|error| error.of_request(earlier));
+            self.complete(earlier, job, joined, result);
+        }
+        // The ticket may have been dropped; the frames have their other ways.
+        let _ = waiter.reply.send(result);
+    }
+
+    fn push(&mut self, id: RequestId, item: PushItem, last: bool) {
+        if let Ok((Answer::Images(frames, _), ..)) = &item {
+            self.hub.publish(frames);
+        }
+        if let Some(reader) = self.readers.get(&id) {
+            // A reader that is gone says so by an order of its own.
+            let _ = reader.send(item);
+        }
+        if last {
+            self.readers.remove(&id);
+        }
+    }
+
+    fn connect(&mut self) {
+        // Without a transport an attempt is already under way.
+        if let Some(mut transport) = self.transport.take() {
+            self.link = Link::Connecting(Box::pin(async move {
+                let result = transport.connect().await;
+                (transport, result)
+            }));
+        }
+    }
+
+    /// Requests that were made while the session closed also end, with the reason.
+    fn refuse_late_orders(&mut self, reason: &Error) {
+        self.orders.close();
+        while let Ok(order) = self.orders.try_recv() {
+            if let Order::Submit(submission) = order {
+                let message = "closed before the request was sent";
+                let error = Error::with_source(ErrorKind::NotSent, message, reason.clone());
+                let error = error.of_request(submission.id);
+                let _ = submission.waiter.reply.send(Err(error));
+            }
+        }
+    }
+}
+
+/// The runtime's clock, which tests can pause.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

@@ -1,0 +1,182 @@
+//! One pending request: what it asked, what has come of the reply, who waits.
+
+use super::{assembly::Assembly, machine::Via};
+use crate::{
+    Answer, Command, RequestId, Subscription,
+    frame::Stamp,
+    proto::{ActionRequest, frame_response::Response},
+    wire::{
+        WireError,
+        request::{self, Asked},
+    },
+};
+
+/// What a request asks for. The items of a batch have the IDs that follow the
+/// batch's own, so that no list of them needs to be kept.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Job {
+    One(Command),
+    Batch(Vec<Command>),
+    Subscribe(Subscription),
+}
+
+impl Job {
+    pub(crate) fn commands(&self) -> &[Command] {
+        match self {
+            Self::One(command) => std::slice::from_ref(command),
+            Self::Batch(commands) => commands,
+            Self::Subscribe(_) => &[],
+        }
+    }
+
+    /// The name used in messages.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::One(command) => command.name(),
+            Self::Batch(_) => "batch",
+            Self::Subscribe(_) => "subscribe",
+        }
+    }
+
+    pub(crate) fn is_batch(&self) -> bool {
+        matches!(self, Self::Batch(_))
+    }
+
+    pub(crate) fn is_capture(&self) -> bool {
+        self.commands().iter().any(Command::is_capture)
+    }
+
+    /// Whether it changes nothing on the server.
+    pub(crate) fn is_query(&self) -> bool {
+        self.commands().iter().all(Command::is_query)
+    }
+
+    pub(crate) fn is_idempotent(&self) -> bool {
+        self.commands().iter().all(Command::is_idempotent)
+    }
+
+    /// How many request IDs it takes.
+    pub(crate) fn id_count(&self) -> u64 {
+        match self {
+            Self::One(_) | Self::Subscribe(_) => 1,
+            Self::Batch(commands) => 1 + commands.len() as u64,
+        }
+    }
+
+    /// The IDs of the items of a batch; none for a single command.
+    pub(crate) fn item_ids(&self, own: RequestId) -> impl Iterator<Item = RequestId> + use<> {
+        (1..self.id_count()).map(move |offset| RequestId::new(own.get() + offset))
+    }
+
+    pub(crate) fn to_wire(&self, id: RequestId) -> ActionRequest {
+        let asked = match self {
+            Self::One(command) => Asked::One(command.clone()),
+            Self::Subscribe(subscription) => Asked::Subscribe(subscription.clone()),
+            Self::Batch(commands) => {
+                let ids = self.item_ids(id).map(|id| id.to_string());
+                Asked::Batch(ids.zip(commands.iter().cloned()).collect())
+            }
+        };
+        request::encode(id.to_string(), asked)
+    }
+}
+
+/// A pending request. `W` is whoever waits for the reply.
+#[derive(Debug)]
+pub(crate) struct Entry<W> {
+    pub(crate) job: Job,
+    pub(crate) waiter: W,
+    /// Whether it was sent over the present connection.
+    pub(crate) sent: bool,
+    /// Whether it was sent over any connection, and so may have taken effect.
+    pub(crate) ever_sent: bool,
+    pub(crate) via: Via,
+    /// Its place in the order in which a plain server executes; 0 elsewhere.
+    pub(crate) plain_order: u64,
+    /// One per command.
+    replies: Vec<(Assembly, Option<Stamp>)>,
+    /// When the last of it came.
+    ended: Option<Stamp>,
+}
+
+impl<W> Entry<W> {
+    pub(crate) fn new(job: Job, waiter: W, via: Via) -> Self {
+        let replies: Vec<_> = match &job {
+            Job::Subscribe(_) => vec![(Assembly::acknowledgement(), None)],
+            Job::One(_) | Job::Batch(_) => {
+                let commands = job.commands().iter();
+                commands
+                    .map(|command| (Assembly::of(command), None))
+                    .collect()
+            }
+        };
+        Self {
+            replies,
+            job,
+            waiter,
+            sent: false,
+            ever_sent: false,
+            via,
+            plain_order: 0,
+            ended: None,
+        }
+    }
+
+    /// Forgets what has come of the reply, because the request goes out again.
+    pub(crate) fn restart(&mut self) {
+        self.sent = false;
+        for (assembly, stamp) in &mut self.replies {
+            assembly.restart();
+            *stamp = None;
+        }
+    }
+
+    /// Takes in a part of the reply to one command; true when that ends the
+    /// request.
+    pub(crate) fn add(
+        &mut self,
+        item: usize,
+        index: usize,
+        count: usize,
+        response: Response,
+        stamp: Stamp,
+    ) -> Result<bool, WireError> {
+        let is_batch = self.job.is_batch();
+        let Some((assembly, reply_stamp)) = self.replies.get_mut(item) else {
+            return Err(WireError::new("the reply is to no item of the batch"));
+        };
+        if let Some(first) = reply_stamp
+            && first.tick != stamp.tick
+        {
+            return Err(WireError::new(
+                "parts of one capture set differ in their tick",
+            ));
+        }
+        assembly.add(index, count, response)?;
+        *reply_stamp = Some(stamp);
+        if is_batch || !assembly.is_complete() {
+            return Ok(false);
+        }
+        self.ended = Some(stamp);
+        Ok(true)
+    }
+
+    /// The batch itself was answered, which ends it.
+    pub(crate) fn batch_done(&mut self, stamp: Stamp) -> Result<bool, WireError> {
+        if !self.replies.iter().all(|(reply, _)| reply.is_complete()) {
+            return Err(WireError::new("the batch ended before all its items did"));
+        }
+        self.ended = Some(stamp);
+        Ok(true)
+    }
+
+    /// What was asked, who waits, and the answers with their stamps; `None` for
+    /// those while anything is missing.
+    #[expect(clippy::type_complexity, reason = "read in one place only")]
+    pub(crate) fn finish(self) -> (Job, W, Option<(Vec<(Answer, Stamp)>, Stamp)>) {
+        let replies = self.replies.into_iter();
+        let answers = replies.map(|(assembly, stamp)| Some((assembly.finish()?, stamp?)));
+        let answers = answers.collect::<Option<Vec<_>>>();
+        (self.job, self.waiter, answers.zip(self.ended))
+    }
+}

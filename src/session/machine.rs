@@ -1,0 +1,692 @@
+//! The decisions of a session: (state, input, now) -> actions, one method per
+//! kind of input.
+//!
+//! No I/O, no clock, no randomness and no runtime in here, so that tests can
+//! drive it through any order of events. `W` is whoever waits for a reply.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Instant,
+};
+
+use super::{
+    Outcome, ReconnectPolicy, ResendPolicy,
+    entry::{Entry, Job},
+    plain::{PlainServer, Prepared, To},
+    pushes::{PushedSet, Pushes},
+};
+use crate::{
+    Answer, CameraName, CapturedImage, Error, ErrorKind, Frame, FrameSeq, Modality, RequestId,
+    ServerInfo, Tick,
+    frame::{FrameInfo, Moment, PixelData, Stamp},
+    pending::Pending,
+    proto::{ActionRequest, FrameResponse, frame_response::Response},
+    wire::{
+        WireError,
+        reply::{self, Failure, Meta, Part},
+        request::{self, Asked},
+    },
+};
+
+/// A request on its way into the session.
+#[derive(Debug)]
+pub(crate) struct Submission<W> {
+    pub(crate) id: RequestId,
+    pub(crate) job: Job,
+    pub(crate) deadline: Instant,
+    pub(crate) via: Via,
+    pub(crate) waiter: W,
+}
+
+/// How a request travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Via {
+    Stream,
+    /// As a call of its own, which ends at this time.
+    Unary(Instant),
+}
+
+/// What a session wants done.
+#[derive(Debug)]
+pub(crate) enum Action<W> {
+    Send(ActionRequest),
+    /// Make a unary call, which ends at this time at the latest.
+    Call(RequestId, ActionRequest, Instant),
+    Complete {
+        id: RequestId,
+        job: Job,
+        waiter: W,
+        result: Result<Outcome, Error>,
+    },
+    /// Something for the reader of a subscription.
+    Push {
+        id: RequestId,
+        item: Result<PushedSet<Arc<Frame>>, Error>,
+        /// Nothing comes after it.
+        last: bool,
+    },
+    Connect,
+    /// The last action: nothing is pending any more.
+    Closed(Error),
+}
+
+#[derive(Debug)]
+enum Link {
+    Connecting,
+    Open { plain: bool },
+    Waiting { until: Instant },
+    Closed,
+}
+
+/// The state of a session.
+#[derive(Debug)]
+pub(crate) struct Machine<W> {
+    link: Link,
+    reconnect: ReconnectPolicy,
+    resend: ResendPolicy,
+    pending: Pending<Entry<W>>,
+    pushes: Pushes,
+    /// Items of batches that are pending: which batch, and which place in it.
+    items: HashMap<RequestId, (RequestId, usize)>,
+    /// Requests not yet sent, oldest first; only while the link is not open or a
+    /// plain server is being asked where its camera is.
+    unsent: VecDeque<RequestId>,
+    /// Only of use while the link is open to a plain server.
+    plain: PlainServer,
+    /// How many connection attempts have failed since the last good message.
+    failures: u32,
+    /// Which run of the server this is, counted from 1.
+    run: u32,
+    instance: Option<String>,
+    plain_order: u64,
+    frame_counts: HashMap<(CameraName, Modality), u64>,
+}
+
+impl<W> Machine<W> {
+    pub(crate) fn new(reconnect: ReconnectPolicy, resend: ResendPolicy) -> Self {
+        Self {
+            link: Link::Connecting,
+            reconnect,
+            resend,
+            pending: Pending::new(),
+            pushes: Pushes::default(),
+            items: HashMap::new(),
+            unsent: VecDeque::new(),
+            plain: PlainServer::new(),
+            failures: 0,
+            run: 0,
+            instance: None,
+            plain_order: 0,
+            frame_counts: HashMap::new(),
+        }
+    }
+
+    /// When [`wake`](Self::wake) is due.
+    pub(crate) fn next_wake(&self) -> Option<Instant> {
+        let retry = match self.link {
+            Link::Waiting { until } => Some(until),
+            _ => None,
+        };
+        [retry, self.pending.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// A request was made.
+    pub(crate) fn submit(&mut self, submission: Submission<W>, out: &mut Vec<Action<W>>) {
+        let Submission {
+            id,
+            job,
+            deadline,
+            via,
+            waiter,
+        } = submission;
+        for (index, item) in job.item_ids(id).enumerate() {
+            self.items.insert(item, (id, index));
+        }
+        if let Job::Subscribe(subscription) = &job {
+            self.pushes.open(id, subscription.clone());
+        }
+        self.pending
+            .insert(id, deadline, Entry::new(job, waiter, via));
+        if matches!(self.link, Link::Closed) {
+            let error = Error::new(ErrorKind::Closed, "the client was closed");
+            self.fail(id, &error, out);
+            return;
+        }
+        self.unsent.push_back(id);
+        self.flush(out);
+    }
+
+    /// Sends what may be sent now, in the order in which it was asked.
+    fn flush(&mut self, out: &mut Vec<Action<W>>) {
+        while let Link::Open { plain } = self.link
+            && !(plain && self.plain.holds_back())
+            && let Some(id) = self.unsent.pop_front()
+        {
+            self.send(id, plain, out);
+        }
+    }
+
+    fn send(&mut self, id: RequestId, plain: bool, out: &mut Vec<Action<W>>) {
+        let Some(entry) = self.pending.get_mut(id) else {
+            return;
+        };
+        let prepared = match entry.via {
+            Via::Unary(_) if plain => self.plain.prepare_call(id, &entry.job),
+            Via::Stream if plain => self.plain.prepare(id, &entry.job),
+            Via::Unary(_) | Via::Stream => Prepared::Send(entry.job.to_wire(id)),
+        };
+        match prepared {
+            Prepared::Send(request) => {
+                entry.sent = true;
+                entry.ever_sent = true;
+                if plain {
+                    self.plain_order += 1;
+                    entry.plain_order = self.plain_order;
+                }
+                out.push(match entry.via {
+                    Via::Stream => Action::Send(request),
+                    Via::Unary(until) => Action::Call(id, request, until),
+                });
+            }
+            Prepared::AskFirst(questions) => {
+                self.unsent.push_front(id);
+                out.extend(questions.map(Action::Send));
+            }
+            Prepared::Refuse(why) => {
+                self.fail(id, &Error::new(ErrorKind::InvalidInput, why), out);
+            }
+        }
+    }
+
+    /// A unary call ended without a reply.
+    pub(crate) fn call_failed(&mut self, id: RequestId, error: &Error, out: &mut Vec<Action<W>>) {
+        self.fail(id, error, out);
+    }
+
+    /// Nobody wants the reply to a request any more.
+    pub(crate) fn cancel(&mut self, id: RequestId, out: &mut Vec<Action<W>>) {
+        if self.pending.get_mut(id).is_some_and(|entry| entry.sent) {
+            self.tell_cancelled(id, out);
+        }
+        let message = "cancelled by the caller";
+        self.fail(id, &Error::new(ErrorKind::Cancelled, message), out);
+    }
+
+    /// Nobody reads a subscription any more.
+    pub(crate) fn unsubscribe(&mut self, id: RequestId, out: &mut Vec<Action<W>>) {
+        if self.pushes.close(id) {
+            self.tell_cancelled(id, out);
+        }
+    }
+
+    /// The reader of a subscription is ready for more.
+    pub(crate) fn add_credits(&mut self, id: RequestId, credits: u32, out: &mut Vec<Action<W>>) {
+        let open = matches!(self.link, Link::Open { plain: false });
+        if self.pushes.add_credits(id, credits) && open {
+            let asked = Asked::AddCredits(id.to_string(), credits);
+            out.push(Action::Send(request::encode(String::new(), asked)));
+        }
+    }
+
+    /// Spares the server the work, where it can be told.
+    fn tell_cancelled(&self, id: RequestId, out: &mut Vec<Action<W>>) {
+        if matches!(self.link, Link::Open { plain: false }) {
+            let asked = Asked::Cancel(id.to_string());
+            out.push(Action::Send(request::encode(String::new(), asked)));
+        }
+    }
+
+    /// A stream is open; the server's description, or `None` for a plain one.
+    pub(crate) fn opened(&mut self, info: Option<&ServerInfo>, out: &mut Vec<Action<W>>) {
+        self.link = Link::Open {
+            plain: info.is_none(),
+        };
+        let instance = info.map(|info| info.instance_id.clone());
+        // A plain server cannot be told from its successor, and need not be: its
+        // order is counted here.
+        if self.run == 0 || instance != self.instance {
+            self.run += 1;
+            self.instance = instance;
+        }
+        for id in self.pushes.ids() {
+            self.restore(id, out);
+        }
+        self.flush(out);
+    }
+
+    /// Subscribes again to what was subscribed on the connection before.
+    fn restore(&self, id: RequestId, out: &mut Vec<Action<W>>) {
+        // One that was never acknowledged is sent like any other request.
+        if !self.unsent.contains(&id)
+            && let Some(subscription) = self.pushes.to_restore(id)
+        {
+            let asked = Asked::Subscribe(subscription);
+            out.push(Action::Send(request::encode(id.to_string(), asked)));
+        }
+    }
+
+    /// A message came over the stream.
+    pub(crate) fn message(
+        &mut self,
+        message: FrameResponse,
+        now: Instant,
+        out: &mut Vec<Action<W>>,
+    ) {
+        self.failures = 0;
+        let Some(to) = To::parse(&message.request_id) else {
+            return;
+        };
+        let plain = matches!(self.link, Link::Open { plain: true });
+        if plain {
+            self.pass_over_silent(to, out);
+        }
+        match to {
+            To::Request(id) => self.reply(id, message, now, out),
+            To::PoseQuery if plain => self.pose_came(message, out),
+            To::PoseFence if plain => self.pose_did_not_come(None, out),
+            To::PoseQuery | To::PoseFence => {}
+        }
+    }
+
+    /// A message that belongs to a request.
+    fn reply(
+        &mut self,
+        id: RequestId,
+        message: FrameResponse,
+        now: Instant,
+        out: &mut Vec<Action<W>>,
+    ) {
+        let (owner, item) = match self.items.get(&id) {
+            Some(&(batch, index)) => (batch, Some(index)),
+            None => (id, None),
+        };
+        let number = message.meta.as_ref().map_or(0, |meta| meta.push_number);
+        // Without a number it acknowledges the subscription: a reply like any
+        // other, but for one that was restored.
+        if self.pushes.contains(id) && (number > 0 || self.pending.get_mut(id).is_none()) {
+            self.push(id, number, reply::decode(message), now, out);
+            return;
+        }
+        let Some(entry) = self.pending.get_mut(owner).filter(|entry| entry.sent) else {
+            return;
+        };
+        // Of calls beside the stream a plain server keeps no order. What was sent
+        // before this reply may have run before it, what is sent from now on runs
+        // after it; of images and queries only the first sentence matters, and
+        // their order is that of sending.
+        let plain = matches!(self.link, Link::Open { plain: true });
+        if plain && matches!(entry.via, Via::Unary(_)) && !entry.job.is_query() {
+            self.plain_order += 1;
+            entry.plain_order = self.plain_order;
+        }
+        match reply::decode(message) {
+            Ok(part) => self.part(owner, item, part, now, out),
+            Err(error) => self.bad_reply(owner, &error, out),
+        }
+    }
+
+    /// A plain server serves in order and is silent about failure. So when it
+    /// answers a request, those before it that it has not answered have failed.
+    fn pass_over_silent(&mut self, to: To, out: &mut Vec<Action<W>>) {
+        for id in self.plain.answered(to) {
+            let message = "the server passed the request over in silence, \
+                           which is how a plain UESynth server reports failure";
+            self.fail(id, &Error::new(ErrorKind::NoReply, message), out);
+        }
+    }
+
+    /// A plain server was asked where its camera is, before a move that leaves
+    /// something out.
+    fn pose_came(&mut self, message: FrameResponse, out: &mut Vec<Action<W>>) {
+        match reply::camera_transform(message) {
+            Ok(pose) => {
+                self.plain.read(To::PoseQuery, pose);
+                self.flush(out);
+            }
+            Err(error) => self.pose_did_not_come(Some(&error), out),
+        }
+    }
+
+    /// Fails the move that needs it, and goes on with the rest.
+    fn pose_did_not_come(&mut self, why: Option<&WireError>, out: &mut Vec<Action<W>>) {
+        let Some(id) = self.plain.give_up_asking() else {
+            return;
+        };
+        let unsaid = "a plain UESynth server resets what a move leaves out, \
+                      and it does not say where its camera is";
+        let error = match why {
+            Some(why) => Error::new(ErrorKind::BadReply, format!("{unsaid}: {why}")),
+            None => Error::new(ErrorKind::NoReply, unsaid),
+        };
+        self.fail(id, &error, out);
+        self.flush(out);
+    }
+
+    fn part(
+        &mut self,
+        owner: RequestId,
+        item: Option<usize>,
+        part: Part,
+        now: Instant,
+        out: &mut Vec<Action<W>>,
+    ) {
+        let plain = matches!(self.link, Link::Open { plain: true });
+        let meta = part.meta.filter(|_| !plain);
+        if meta.is_none() && !plain && part.body.is_ok() {
+            // Without it, frames and moves could not be put in order.
+            let error = WireError::new("it does not say its place in the server's order");
+            return self.bad_reply(owner, &error, out);
+        }
+        let stamp = self.stamp(owner, meta, now);
+        let response = match part.body {
+            Ok(response) => response,
+            Err(failure) => {
+                self.fail(owner, &rejection(&failure), out);
+                return;
+            }
+        };
+        let Some(entry) = self.pending.get_mut(owner) else {
+            return;
+        };
+        let is_batch = entry.job.is_batch();
+        let done = match (&response, item) {
+            (Response::BatchResponse(_), None) if is_batch => entry.batch_done(stamp),
+            (_, None) if is_batch => Err(WireError::new("a batch was answered otherwise")),
+            _ => entry.add(item.unwrap_or(0), part.index, part.count, response, stamp),
+        };
+        match done {
+            Ok(false) => {}
+            Ok(true) => self.complete(owner, out),
+            Err(error) => self.bad_reply(owner, &error, out),
+        }
+    }
+
+    /// A message with the ID of a subscription.
+    fn push(
+        &mut self,
+        id: RequestId,
+        number: u64,
+        part: Result<Part, WireError>,
+        now: Instant,
+        out: &mut Vec<Action<W>>,
+    ) {
+        let item = match self.pushed(id, number, part, now) {
+            Ok(None) => return,
+            Ok(Some(set)) => Ok(set),
+            Err(error) => Err(error.of_request(id)),
+        };
+        let last = item.is_err();
+        if last {
+            self.unsubscribe(id, out);
+        }
+        out.push(Action::Push { id, item, last });
+    }
+
+    /// What a push completes, if it does.
+    fn pushed(
+        &mut self,
+        id: RequestId,
+        number: u64,
+        part: Result<Part, WireError>,
+        now: Instant,
+    ) -> Result<Option<PushedSet<Arc<Frame>>>, Error> {
+        let broken = |error: WireError| {
+            let message = format!("the server's push cannot be used: {error}");
+            Error::new(ErrorKind::BadReply, message)
+        };
+        let part = part.map_err(broken)?;
+        let response = part.body.map_err(|failure| rejection(&failure))?;
+        if number == 0 {
+            return Ok(None);
+        }
+        let stamp = self.stamp(id, part.meta, now);
+        let place = (part.index, part.count);
+        let whole = self.pushes.part(id, number, place, response);
+        let whole = whole.map_err(broken)?;
+        Ok(whole.map(|whole| (self.number(id, whole.answer, stamp), stamp, whole.skipped)))
+    }
+
+    fn complete(&mut self, id: RequestId, out: &mut Vec<Action<W>>) {
+        let Some(entry) = self.take(id) else { return };
+        let (job, waiter, replies) = entry.finish();
+        if let Some(([(Answer::CameraTransform(pose), _)], _)) =
+            replies.as_ref().map(|(a, s)| (a.as_slice(), s))
+        {
+            self.plain.read(To::Request(id), *pose);
+        }
+        let result = replies.map(|(answers, stamp)| Outcome {
+            answers: answers
+                .into_iter()
+                .map(|(answer, stamp)| (self.number(id, answer, stamp), stamp))
+                .collect(),
+            stamp,
+        });
+        let result = result.ok_or_else(|| {
+            Error::new(ErrorKind::BadReply, "the batch ended before all its items").of_request(id)
+        });
+        out.push(Action::Complete {
+            id,
+            job,
+            waiter,
+            result,
+        });
+    }
+
+    /// Turns images into frames, each with its number.
+    fn number(&mut self, id: RequestId, answer: Answer, stamp: Stamp) -> Answer<Arc<Frame>> {
+        answer.map_images(|image: CapturedImage| {
+            let key = (image.camera.clone(), image.pixels.modality());
+            let count = self.frame_counts.entry(key).or_default();
+            *count += 1;
+            let info = FrameInfo {
+                camera: image.camera,
+                request_id: id,
+                seq: FrameSeq::new(*count),
+                stamp,
+                pose: image.pose,
+                intrinsics: image.intrinsics,
+            };
+            Arc::new(Frame::new(info, image.pixels))
+        })
+    }
+
+    fn stamp(&mut self, owner: RequestId, meta: Option<Meta>, now: Instant) -> Stamp {
+        let order = meta.map_or_else(
+            || {
+                let entry = self.pending.get_mut(owner);
+                entry.map_or(0, |entry| entry.plain_order)
+            },
+            |meta| meta.order,
+        );
+        Stamp {
+            moment: Moment {
+                run: self.run,
+                order,
+            },
+            tick: meta.map(|meta: Meta| -> Tick { meta.tick }),
+            sim_time: meta.map(|meta| meta.sim_time),
+            server_received: meta.map(|meta| meta.received),
+            server_sent: meta.map(|meta| meta.sent),
+            received_at: now,
+        }
+    }
+
+    fn bad_reply(&mut self, id: RequestId, error: &WireError, out: &mut Vec<Action<W>>) {
+        let message = format!("the server's reply cannot be used: {error}");
+        self.fail(id, &Error::new(ErrorKind::BadReply, message), out);
+    }
+
+    fn fail(&mut self, id: RequestId, error: &Error, out: &mut Vec<Action<W>>) {
+        if let Some(entry) = self.take(id) {
+            // A subscription that was not acknowledged never was.
+            self.pushes.close(id);
+            out.push(Action::Complete {
+                id,
+                job: entry.job,
+                waiter: entry.waiter,
+                result: Err(error.of_request(id)),
+            });
+        }
+    }
+
+    fn take(&mut self, id: RequestId) -> Option<Entry<W>> {
+        let entry = self.pending.remove(id)?;
+        for item in entry.job.item_ids(id) {
+            self.items.remove(&item);
+        }
+        Some(entry)
+    }
+
+    /// The stream, or the attempt to open one, failed. `random` in 0..1 spreads
+    /// the clients that lost the same server.
+    pub(crate) fn lost(
+        &mut self,
+        error: Error,
+        random: f64,
+        now: Instant,
+        out: &mut Vec<Action<W>>,
+    ) {
+        if matches!(self.link, Link::Closed) {
+            return;
+        }
+        self.plain.forget();
+        // What is sent again goes before what was never sent.
+        let held_back = std::mem::take(&mut self.unsent);
+        self.pushes.interrupted();
+        if !matches!(self.reconnect, ReconnectPolicy::Never) {
+            for id in self.pushes.ids() {
+                let message = "the connection was lost; captures in between are missing";
+                let gap = Error::with_source(ErrorKind::Gap, message, error.clone());
+                out.push(Action::Push {
+                    id,
+                    item: Err(gap.of_request(id)),
+                    last: false,
+                });
+            }
+        }
+        for id in self.pending.ids_where(|entry| entry.sent) {
+            self.resend_or_fail(id, &error, out);
+        }
+        self.unsent.extend(held_back);
+        match self.reconnect {
+            ReconnectPolicy::Never => self.close(error, out),
+            ReconnectPolicy::Backoff(backoff) => {
+                let delay = backoff.delay(self.failures, random);
+                self.failures = self.failures.saturating_add(1);
+                self.link = Link::Waiting { until: now + delay };
+            }
+        }
+    }
+
+    /// What becomes of a request that was sent when the connection went.
+    fn resend_or_fail(&mut self, id: RequestId, error: &Error, out: &mut Vec<Action<W>>) {
+        let Some(entry) = self.pending.get_mut(id) else {
+            return;
+        };
+        let again = match (self.resend, &self.reconnect) {
+            (_, ReconnectPolicy::Never) | (ResendPolicy::Never, _) => false,
+            (ResendPolicy::Idempotent, _) => entry.job.is_idempotent(),
+        };
+        if again {
+            entry.restart();
+            self.unsent.push_back(id);
+        } else {
+            let message = "the connection was lost after the request was sent; \
+                           it may have taken effect or not";
+            let lost = Error::with_source(ErrorKind::OutcomeUnknown, message, error.clone());
+            self.fail(id, &lost, out);
+        }
+    }
+
+    /// Time has passed.
+    pub(crate) fn wake(&mut self, now: Instant, out: &mut Vec<Action<W>>) {
+        while let Some((id, entry)) = self.pending.expire(now) {
+            for item in entry.job.item_ids(id) {
+                self.items.remove(&item);
+            }
+            self.pushes.close(id);
+            let (kind, message) = if entry.ever_sent {
+                (ErrorKind::DeadlineExceeded, "no reply before the deadline")
+            } else {
+                (ErrorKind::NotSent, self.why_not_sent())
+            };
+            out.push(Action::Complete {
+                id,
+                job: entry.job,
+                waiter: entry.waiter,
+                result: Err(Error::new(kind, message).of_request(id)),
+            });
+        }
+        self.prune_queues();
+        if let Link::Waiting { until } = self.link
+            && until <= now
+        {
+            self.link = Link::Connecting;
+            out.push(Action::Connect);
+        }
+    }
+
+    fn why_not_sent(&self) -> &'static str {
+        match self.link {
+            Link::Open { .. } => {
+                "not sent: the server did not say before the deadline where its camera is"
+            }
+            _ => "not sent: no connection to the server before the deadline",
+        }
+    }
+
+    /// Requests that ended otherwise stay in the queues until their turn; this
+    /// keeps the queues from outgrowing the table.
+    fn prune_queues(&mut self) {
+        let pending = &mut self.pending;
+        let limit = 2 * pending.len() + 16;
+        if self.unsent.len() > limit {
+            self.unsent.retain(|id| pending.get_mut(*id).is_some());
+        }
+        let is_pending = |id| pending.get_mut(id).is_some();
+        self.plain.prune(limit, is_pending);
+    }
+
+    /// Ends everything. The one place where a session stops.
+    pub(crate) fn close(&mut self, reason: Error, out: &mut Vec<Action<W>>) {
+        if matches!(self.link, Link::Closed) {
+            return;
+        }
+        self.link = Link::Closed;
+        for id in self.pending.ids_where(|_| true) {
+            let sent = self.pending.get_mut(id);
+            let sent = sent.is_some_and(|entry| entry.ever_sent);
+            let (kind, message) = if sent {
+                let message = "closed before the reply came; it may have taken effect or not";
+                (ErrorKind::OutcomeUnknown, message)
+            } else {
+                (ErrorKind::NotSent, "closed before the request was sent")
+            };
+            let error = Error::with_source(kind, message, reason.clone());
+            self.fail(id, &error, out);
+        }
+        self.unsent.clear();
+        for id in self.pushes.ids() {
+            self.pushes.close(id);
+            out.push(Action::Push {
+                id,
+                item: Err(reason.clone()),
+                last: true,
+            });
+        }
+        out.push(Action::Closed(reason));
+    }
+}
+
+fn rejection(failure: &Failure) -> Error {
+    let place = match failure.batch_index {
+        Some(index) => format!("batch item {index}: "),
+        None => String::new(),
+    };
+    let message = format!("{place}{}", failure.message);
+    Error::new(ErrorKind::Rejected(failure.code), message)
+}

@@ -1,0 +1,70 @@
+//! One task that owns the stream and all mutable state of a connection.
+//!
+//! [`machine`] decides, [`driver`] does the I/O around it, [`transport`] is the
+//! network behind a trait.
+
+mod assembly;
+mod backoff;
+mod burst;
+mod driver;
+mod entry;
+mod hub;
+mod limiter;
+mod machine;
+#[cfg(test)]
+mod machine_tests;
+mod plain;
+mod pushes;
+mod transport;
+mod unary;
+
+use std::sync::Arc;
+
+pub use backoff::Backoff;
+pub use burst::InputBuffering;
+pub(crate) use driver::{Order, Policies, PushItem, Session, Waiter, spawn};
+pub(crate) use entry::Job;
+pub(crate) use limiter::{InFlight, Permit};
+pub(crate) use machine::{Submission, Via};
+#[cfg(feature = "server")]
+pub(crate) use transport::COMPRESS_HEADER;
+pub(crate) use transport::{Connection, Connector, Peer, Transport};
+pub(crate) use unary::has_method;
+
+use crate::{Answer, Frame, frame::Stamp};
+
+/// What became of a request that succeeded: one answer per command.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) answers: Vec<(Answer<Arc<Frame>>, Stamp)>,
+    pub(crate) stamp: Stamp,
+}
+
+/// What happens when the connection is lost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ReconnectPolicy {
+    /// The client ends; every request is told why.
+    Never,
+    /// Connect again after these waits, for as long as the client lives. Requests
+    /// made meanwhile wait for the connection until their deadline.
+    Backoff(Backoff),
+}
+
+impl Default for ReconnectPolicy {
+    fn default() -> Self {
+        Self::Backoff(Backoff::default())
+    }
+}
+
+/// Which requests are sent again when the connection was lost before the reply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResendPolicy {
+    /// None: each ends with [`ErrorKind::OutcomeUnknown`](crate::ErrorKind).
+    Never,
+    /// Captures, queries and absolute setters, which do no harm twice. Spawn,
+    /// destroy, step and reset are never sent again.
+    #[default]
+    Idempotent,
+}

@@ -1,0 +1,246 @@
+//! The network, behind a trait, so that tests can fake it and faster message
+//! layers can replace it.
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::{
+    Code, Request, Status,
+    codec::CompressionEncoding,
+    metadata::MetadataValue,
+    transport::{Channel, Endpoint},
+};
+
+use super::unary::{self, Calls};
+use crate::{
+    Error, ErrorKind, ServerInfo,
+    proto::{ActionRequest, FrameResponse, ue_synth_service_client::UeSynthServiceClient as Stub},
+    wire,
+};
+
+/// Who answered.
+#[derive(Clone, Debug)]
+pub(crate) enum Peer {
+    /// A synthcap server, with what it says of itself.
+    Synthcap(Arc<ServerInfo>),
+    /// A UESynth server without our extensions.
+    Plain,
+}
+
+/// An open stream.
+pub(crate) struct Connection {
+    pub(crate) peer: Peer,
+    /// Bounded by the requests in flight.
+    pub(crate) outbound: mpsc::UnboundedSender<ActionRequest>,
+    pub(crate) inbound: Inbound,
+    pub(crate) calls: Calls,
+}
+
+/// Messages from the server; ends or fails once, when the connection is gone.
+pub(crate) type Inbound = Pin<Box<dyn Stream<Item = Result<FrameResponse, Error>> + Send>>;
+
+/// Makes connections to one server. Sealed by being private to the crate.
+pub(crate) trait Transport: Send + 'static {
+    fn connect(&mut self) -> impl Future<Output = Result<Connection, Error>> + Send;
+}
+
+/// Connects by tonic over HTTP/2.
+#[derive(Clone, Debug)]
+pub(crate) struct Connector {
+    pub(crate) endpoint: Endpoint,
+    /// How to connect to servers that are known to permit pings, where that
+    /// differs.
+    pub(crate) pinging: Option<Endpoint>,
+    pub(crate) url: Arc<str>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) max_message_bytes: usize,
+    pub(crate) gzip: bool,
+}
+
+/// Tells a synthcap server that it may compress its replies. Announcing the
+/// codec alone does not: many clients do so without wanting it.
+pub(crate) const COMPRESS_HEADER: &str = "synthcap-compress";
+
+/// What to do about a peer that is no simulator.
+const CHECK_ADDRESS: &str = "is that the address and port of a simulator?";
+
+impl Connector {
+    /// Calls over a channel. `known` is who answers: requests are compressed only
+    /// for servers of ours, for a server without gzip refuses them.
+    fn stub(&self, channel: Channel, known: Option<&Peer>) -> Stub<Channel> {
+        let stub = Stub::new(channel)
+            .max_decoding_message_size(self.max_message_bytes)
+            .max_encoding_message_size(self.max_message_bytes);
+        if !self.gzip {
+            return stub;
+        }
+        let stub = stub.accept_compressed(CompressionEncoding::Gzip);
+        match known {
+            Some(Peer::Synthcap(_)) => stub.send_compressed(CompressionEncoding::Gzip),
+            _ => stub,
+        }
+    }
+
+    /// A channel, and who is at its other end.
+    pub(crate) async fn reach(&self) -> Result<(Channel, Peer), Error> {
+        let attempt = async {
+            let found = self.dial(&self.endpoint).await?;
+            match (&self.pinging, &found) {
+                // What answers this time is asked too: it may be another server.
+                (Some(pinging), (_, Peer::Synthcap(_))) => match self.dial(pinging).await? {
+                    (_, Peer::Plain) => Ok(found),
+                    pinging => Ok(pinging),
+                },
+                _ => Ok(found),
+            }
+        };
+        let limit = self.connect_timeout;
+        tokio::time::timeout(limit, attempt)
+            .await
+            .unwrap_or_else(|_| {
+                let url = &self.url;
+                let message = format!("{url} did not answer within {limit:?}; {CHECK_ADDRESS}");
+                Err(Error::new(ErrorKind::Unreachable, message))
+            })
+    }
+
+    async fn dial(&self, endpoint: &Endpoint) -> Result<(Channel, Peer), Error> {
+        let channel = endpoint.connect().await.map_err(|error| {
+            let message = format!(
+                "cannot reach {}: is a server listening there?{}",
+                self.url,
+                innermost(&error)
+            );
+            Error::with_source(ErrorKind::Unreachable, message, error)
+        })?;
+        let peer = self.identify(channel.clone()).await?;
+        Ok((channel, peer))
+    }
+
+    /// Asks who is at the other end.
+    pub(crate) async fn identify(&self, channel: Channel) -> Result<Peer, Error> {
+        let mut stub = self.stub(channel, None);
+        match stub.get_server_info(()).await {
+            Ok(info) => {
+                let info = wire::info::decode(info.into_inner()).map_err(|error| {
+                    let message = format!("{} describes itself badly: {error}", self.url);
+                    Error::new(ErrorKind::NotASimulator, message)
+                })?;
+                Ok(Peer::Synthcap(Arc::new(info)))
+            }
+            Err(status) if status.code() == Code::Unimplemented => {
+                // Every gRPC server says so of a method that it lacks; only one
+                // that speaks the protocol answers the oldest query.
+                match stub.list_objects(()).await {
+                    Ok(_) => Ok(Peer::Plain),
+                    Err(status) if status.code() == Code::Unimplemented => {
+                        Err(self.not_a_simulator(&status))
+                    }
+                    Err(status) => Err(self.unanswered(&status)),
+                }
+            }
+            Err(status) => Err(self.unanswered(&status)),
+        }
+    }
+
+    /// The error when the first call over a new connection failed.
+    fn unanswered(&self, status: &Status) -> Error {
+        match status.code() {
+            Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded => {
+                let message = format!(
+                    "{} took the connection, but did not answer{}; {CHECK_ADDRESS}",
+                    self.url,
+                    status_text(status)
+                );
+                Error::new(ErrorKind::Unreachable, message)
+            }
+            _ => self.failed(status),
+        }
+    }
+
+    /// The error for a call that failed as a whole.
+    pub(crate) fn failed(&self, status: &Status) -> Error {
+        let url = &self.url;
+        match status.code() {
+            Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded => {
+                let message = format!("lost the connection to {url}{}", status_text(status));
+                Error::new(ErrorKind::Unreachable, message)
+            }
+            Code::Unauthenticated | Code::PermissionDenied => {
+                let message = format!("{url} refused access{}", status_text(status));
+                Error::new(
+                    ErrorKind::Rejected(crate::ErrorCode::PermissionDenied),
+                    message,
+                )
+            }
+            Code::Unknown | Code::Internal | Code::Unimplemented => self.not_a_simulator(status),
+            _ => {
+                let message = format!("the stream to {url} failed{}", status_text(status));
+                Error::new(ErrorKind::Unreachable, message)
+            }
+        }
+    }
+
+    fn not_a_simulator(&self, status: &Status) -> Error {
+        let cause = match status.code() {
+            Code::Unimplemented => " (it has no such service)".to_owned(),
+            _ => status_text(status),
+        };
+        let url = &self.url;
+        let message = format!(
+            "{url} answers, but does not speak the UESynth protocol over gRPC{cause}; \
+             {CHECK_ADDRESS}"
+        );
+        Error::new(ErrorKind::NotASimulator, message)
+    }
+}
+
+/// The deepest cause, where the operating system says what happened.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    format!(" ({cause})")
+}
+
+fn status_text(status: &Status) -> String {
+    // A broken connection hides in the source; the message only says "transport".
+    let cause = std::error::Error::source(status).map(innermost);
+    match cause {
+        Some(cause) => cause,
+        None if status.message().is_empty() => format!(" ({:?})", status.code()),
+        None => format!(" ({})", status.message()),
+    }
+}
+
+impl Transport for Connector {
+    async fn connect(&mut self) -> Result<Connection, Error> {
+        let (channel, peer) = self.reach().await?;
+        let (outbound, requests) = mpsc::unbounded_channel();
+        let mut request = Request::new(UnboundedReceiverStream::new(requests));
+        if self.gzip {
+            let metadata = request.metadata_mut();
+            metadata.insert(COMPRESS_HEADER, MetadataValue::from_static("gzip"));
+        }
+        let connector = self.clone();
+        let mut stub = self.stub(channel, Some(&peer));
+        let calls = unary::calls(stub.clone());
+        // The response headers are awaited as part of the stream of messages: a
+        // plain UESynth server sends none before its first message, and that
+        // needs a request first.
+        let opened = async move { stub.control_stream(request).await };
+        let messages = stream::once(opened)
+            .map_ok(tonic::Response::into_inner)
+            .try_flatten()
+            .map(move |message| message.map_err(|status| connector.failed(&status)));
+        Ok(Connection {
+            peer,
+            outbound,
+            inbound: Box::pin(messages),
+            calls,
+        })
+    }
+}

@@ -1,0 +1,258 @@
+//! The whole path over a real socket: client, stream, server kit, engine.
+
+mod common;
+
+use common::{TinyEngine, serve};
+use synthcap::{
+    CaptureSet, Client, ErrorCode, ErrorKind, Modality, ModalitySet, PartialTransform, Rotator,
+    Tick, Transform, Vec3,
+};
+
+type TestResult = Result<(), Box<dyn std::error::Error>>;
+
+#[tokio::test]
+async fn a_ticket_has_its_id_at_once_and_its_frame_later() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = Client::connect(server.url()).await?;
+    let camera = client.default_camera();
+    assert_eq!(camera.name().as_str(), "main");
+
+    let first = camera.rgb().submit()?;
+    let second = camera.with_size(4, 2).depth().submit()?;
+    assert!(second.id() > first.id());
+    let depth = second.await?;
+    let image = first.await?;
+    assert_eq!((image.width(), image.height()), (8, 6));
+    assert_eq!((depth.width(), depth.height()), (4, 2));
+    assert_eq!(depth.pixels().at(3, 1), Some(0.0));
+    assert!(depth.moment() > image.moment());
+    assert_eq!(client.in_flight(), (0, 0));
+    client.close().await?;
+    server.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_capture_set_is_of_one_tick_with_everything_in_order() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = Client::connect(server.url()).await?;
+    let second = client.camera("second");
+    second
+        .create(Transform::new(Vec3::new(9.0, 0.0, 0.0), Rotator::ZERO))
+        .await?;
+    client.step(3).await?;
+    let views = vec![
+        (client.default_camera().view(), ModalitySet::ALL),
+        (second.view().with_size(2, 2), Modality::Rgb.into()),
+    ];
+    let set = client
+        .capture_set(CaptureSet {
+            views,
+            include_scene: true,
+        })
+        .await?;
+    let order: Vec<_> = set
+        .frames
+        .iter()
+        .map(|frame| (frame.info().camera.as_str().to_owned(), frame.modality()))
+        .collect();
+    let mut expected: Vec<_> = Modality::ALL
+        .map(|modality| ("main".to_owned(), modality))
+        .into();
+    expected.push(("second".to_owned(), Modality::Rgb));
+    assert_eq!(order, expected);
+    assert!(set.frames.iter().all(|f| f.tick() == Some(Tick::new(3))));
+    let scene = set.scene.expect("asked for");
+    assert_eq!(scene.objects[0].views.len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_with_a_wrong_item_changes_nothing() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = Client::connect(server.url()).await?;
+    let camera = client.default_camera();
+    let mut batch = client.batch();
+    batch.add(camera.set_location(Vec3::new(50.0, 0.0, 0.0)));
+    batch.add(client.step(1));
+    batch.add(client.object("nobody").set_location(Vec3::ZERO));
+    let error = batch.run().await.expect_err("there is no such object");
+    assert_eq!(error.kind(), ErrorKind::Rejected(ErrorCode::NotFound));
+    assert!(error.to_string().contains("batch item 2"), "{error}");
+
+    let pose = camera.transform().await?;
+    assert_eq!(pose.location, Vec3::ZERO);
+    assert_eq!(pose.stamp.tick, Some(Tick::new(0)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_sees_what_its_own_items_make() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = Client::connect(server.url()).await?;
+    let object = client.object("ball");
+    let camera = client.camera("late");
+    let mut batch = client.batch();
+    batch.add(object.spawn("shape:sphere", Transform::IDENTITY));
+    let before = batch.add(client.default_camera().depth());
+    batch.add(client.step(1));
+    batch.add(object.set_scale(Vec3::new(2.0, 2.0, 2.0)));
+    batch.add(camera.create(PartialTransform::default()));
+    let after = batch.add(camera.depth());
+    let mut replies = batch.run().await?;
+    let (before, after) = (replies.take(before)?, replies.take(after)?);
+    assert_eq!(before.tick(), Some(Tick::new(0)));
+    assert_eq!(after.tick(), Some(Tick::new(1)));
+    assert_eq!(after.pixels().at(0, 0), Some(1.0));
+    assert_eq!(object.transform().await?.scale.x, 2.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_house_refuses_or_waits_as_the_caller_chooses() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = Client::builder(server.url())
+        .max_captures_in_flight(2)
+        .connect()
+        .await?;
+    let camera = client.default_camera();
+    // Frames that wait unread in a lossless stream keep their places.
+    let mut frames = camera.frames(Modality::Rgb);
+    let first = camera.rgb().submit()?;
+    let second = camera.rgb().submit()?;
+    let (first, _) = (first.await?, second.await?);
+    let refused = camera.rgb().submit().expect_err("two frames wait unread");
+    assert_eq!(refused.kind(), ErrorKind::InFlightLimit);
+    // A move is not held up by them.
+    camera.set_location(Vec3::ZERO).await?;
+
+    let read = frames.next().await.expect("the client lives")?;
+    assert_eq!(read.info().request_id, first.info().request_id);
+    drop(read);
+    camera.rgb().queue().await?.await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_latest_frame_is_provably_newer_than_a_move() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = Client::connect(server.url()).await?;
+    let camera = client.default_camera();
+    let latest = camera.latest(Modality::Rgb);
+    camera.rgb().await?;
+    let stale = latest.get().expect("just captured");
+    let moved = camera.set_location(Vec3::new(5.0, 0.0, 0.0)).await?;
+    assert!(stale.moment() < moved.moment());
+    for _ in 0..3 {
+        drop(camera.rgb().submit()?);
+    }
+    let fresh = latest.at_or_after(moved.moment()).await?;
+    assert_eq!(fresh.info().pose.expect("described").location.x, 5.0);
+    let newest = latest.get().expect("there is one").info().seq;
+    let (next, asked) = tokio::join!(latest.newer_than(newest), camera.rgb());
+    assert!(next?.info().seq > newest);
+    asked?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn failures_are_typed_and_name_the_thing() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = Client::connect(server.url()).await?;
+    let cases = [
+        (
+            client.camera("nope").transform().await.err(),
+            ErrorCode::NotFound,
+            "\"nope\"",
+        ),
+        (
+            client.default_camera().with_size(9000, 9).rgb().await.err(),
+            ErrorCode::InvalidArgument,
+            "9000x9",
+        ),
+        (
+            client.default_camera().set_fov(180.0).await.err(),
+            ErrorCode::InvalidArgument,
+            "180",
+        ),
+        (
+            client
+                .default_camera()
+                .set_location(Vec3::new(f32::NAN, 0.0, 0.0))
+                .await
+                .err(),
+            ErrorCode::InvalidArgument,
+            "not a number",
+        ),
+        (
+            client.default_camera().destroy().await.err(),
+            ErrorCode::FailedPrecondition,
+            "last",
+        ),
+        (
+            client
+                .object("cube")
+                .spawn("shape:cube", Transform::IDENTITY)
+                .await
+                .err(),
+            ErrorCode::AlreadyExists,
+            "\"cube\"",
+        ),
+        (
+            client
+                .object("x")
+                .spawn("panic", Transform::IDENTITY)
+                .await
+                .err(),
+            ErrorCode::Internal,
+            "panicked",
+        ),
+    ];
+    for (error, code, text) in cases {
+        let error = error.expect("each of these is wrong");
+        assert_eq!(error.kind(), ErrorKind::Rejected(code), "{error}");
+        assert!(
+            error.to_string().contains(text),
+            "{error} does not say {text}"
+        );
+    }
+    // The engine goes on after its panic.
+    client.default_camera().rgb().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn closing_ends_everything_with_a_reason() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = Client::connect(server.url()).await?;
+    let camera = client.default_camera();
+    let mut frames = client.frames(ModalitySet::ALL);
+    let latest = camera.latest(Modality::Flow);
+    let waiting = tokio::spawn(async move { latest.newer_than(Default::default()).await });
+    client.close().await?;
+    let error = waiting.await?.expect_err("no flow was ever captured");
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    let last = frames.next().await.expect("the reason comes first");
+    assert_eq!(last.expect_err("closed").kind(), ErrorKind::Closed);
+    assert!(frames.next().await.is_none());
+    let refused = camera.rgb().submit().expect_err("closed");
+    assert_eq!(refused.kind(), ErrorKind::Closed);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_running_server_ticks_and_a_paused_one_does_not() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = Client::connect(server.url()).await?;
+    let camera = client.default_camera();
+    let still = [camera.depth().await?.tick(), camera.depth().await?.tick()];
+    assert_eq!(still, [Some(Tick::new(0)); 2]);
+    client.resume().await?;
+    // Ends because time runs; a server that does not tick makes the test hang.
+    while camera.depth().await?.tick() < Some(Tick::new(2)) {}
+    let paused = client.pause().await?;
+    assert_eq!(camera.depth().await?.tick(), paused.stamp.tick);
+    client.reset(Some(5)).await?;
+    assert_eq!(camera.depth().await?.tick(), Some(Tick::new(0)));
+    Ok(())
+}
