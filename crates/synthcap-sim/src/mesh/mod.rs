@@ -1,12 +1,14 @@
 //! Triangle meshes with their search trees, ready to be traced and collided.
 
 mod builder;
+mod fruit;
 pub(crate) mod furniture;
 mod gltf;
 mod lathe;
 mod library;
 mod props;
 mod solids;
+mod toys;
 
 use glam::{Mat4, Vec2, Vec3, Vec3A, Vec4};
 use obvhs::aabb::Aabb;
