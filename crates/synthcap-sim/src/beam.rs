@@ -85,6 +85,8 @@ pub(crate) struct Beam {
     leaves: Vec<u32>,
     /// Too many for a list.
     many: bool,
+    /// All that is in the region lies in one plane.
+    flat: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -97,9 +99,41 @@ struct Item {
 }
 
 impl Beam {
-    /// For rays within a region; `nearest` gives for each instance a parameter
-    /// of those rays before which they do not meet it, or 0.
-    pub(crate) fn new(tracer: &Tracer, region: Region, nearest: impl Fn(u32) -> f32) -> Self {
+    /// For rays within a region.
+    pub(crate) fn new(tracer: &Tracer, region: Region) -> Self {
+        Self::list(tracer, region, |_, _| 0.0)
+    }
+
+    /// For the rays of an eye between two image positions; `depths` are those
+    /// before which each instance does not begin, metres.
+    pub(crate) fn of_eye(
+        tracer: &Tracer,
+        eye: &Eye,
+        (low, high): (Vec2, Vec2),
+        depths: &[f32],
+    ) -> Self {
+        let region = Region::frustum(eye, low, high, f32::INFINITY);
+        let corners = [
+            low,
+            Vec2::new(high.x, low.y),
+            high,
+            Vec2::new(low.x, high.y),
+        ];
+        let corners = corners.map(|at| eye.ray(at));
+        Self::list(tracer, region, |index, leaves| match leaves {
+            Some(leaves) => {
+                let instance = &tracer.instances()[index as usize];
+                let local = corners.each_ref().map(|ray| instance.local(ray));
+                // A little less, for rounding.
+                0.9999 * instance.mesh.nearest_of(&local, leaves)
+            }
+            None => depths[index as usize],
+        })
+    }
+
+    /// `nearest` gives for an instance, or for some of its leaves, a parameter
+    /// before which no ray of the region meets it.
+    fn list(tracer: &Tracer, region: Region, nearest: impl Fn(u32, Option<&[u32]>) -> f32) -> Self {
         let mut beam = Self::default();
         let region = region.grown(2e-4 + 4e-6 * tracer.reach());
         tracer.visit_region(&region, |index| {
@@ -112,10 +146,11 @@ impl Beam {
             if !few {
                 beam.leaves.truncate(start);
             }
-            if !few || beam.leaves.len() > start {
+            let found = few.then_some(&beam.leaves[start..]);
+            if found.is_none_or(|leaves| !leaves.is_empty()) {
                 beam.items.push(Item {
                     instance: index,
-                    nearest: nearest(index),
+                    nearest: nearest(index, found),
                     leaves: few.then_some((start as u32, beam.leaves.len() as u32)),
                 });
             }
@@ -123,7 +158,34 @@ impl Beam {
             beam.many
         });
         beam.items.sort_by(|a, b| a.nearest.total_cmp(&b.nearest));
+        beam.flat = !beam.many && beam.is_flat(tracer, &region);
         beam
+    }
+
+    fn is_flat(&self, tracer: &Tracer, region: &Region) -> bool {
+        match self.items[..] {
+            [] => true,
+            [
+                Item {
+                    instance,
+                    leaves: Some(range),
+                    ..
+                },
+            ] => {
+                let instance = &tracer.instances()[instance as usize];
+                instance
+                    .mesh
+                    .is_flat_in(&region.local(instance), self.leaves(range))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether nothing in the region can stand before a point of a surface in
+    /// it: what lies in one plane does not hide itself.
+    #[inline]
+    pub(crate) fn is_clear(&self) -> bool {
+        self.flat
     }
 
     fn leaves(&self, (from, to): (u32, u32)) -> &[u32] {

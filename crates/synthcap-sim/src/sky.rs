@@ -185,8 +185,16 @@ impl Sky {
             (6.5, 0.050, -0.004, vec3(0.11, 0.16, 0.07), 0.42),
         ];
         for (roughness, height, base, tint, far) in ridges {
-            let ridge = base
-                + height * noise::fractal(around * roughness + vec3(0.0, 0.0, height * 90.0), 4);
+            // Above the highest and below the lowest ridge there is nothing to
+            // find out.
+            let ridge = if d.z > base + height {
+                continue;
+            } else if d.z < base - 0.0015 {
+                f32::INFINITY
+            } else {
+                let at = around * roughness + vec3(0.0, 0.0, height * 90.0);
+                base + height * noise::fractal(at, 4)
+            };
             let inside = smooth(-0.0015, 0.0015, ridge - d.z);
             color = color.lerp((tint * light).lerp(haze, far), inside);
         }

@@ -138,3 +138,16 @@ impl Solid {
         self
     }
 }
+
+/// A place without a turn; metres.
+pub(super) fn at(x: f32, y: f32, z: f32) -> Affine3A {
+    Affine3A::from_translation(Vec3::new(x, y, z))
+}
+
+/// A collider that is a box; metres.
+pub(super) fn box_collider(center: Vec3, half_extent: Vec3) -> Collider {
+    Collider::Block {
+        center,
+        half_extent,
+    }
+}

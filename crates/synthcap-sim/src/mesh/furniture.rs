@@ -4,7 +4,7 @@ use std::f32::consts::{FRAC_PI_2, TAU};
 
 use glam::{Affine3A, Quat, Vec3, vec3};
 
-use super::{Collider, MeshBuilder, lathe::lathe, solids};
+use super::{Collider, MeshBuilder, builder::at, lathe::lathe, solids};
 use crate::{material::Material, texture::Pattern};
 
 /// Height of the table's top, metres.
@@ -16,10 +16,6 @@ pub(crate) const STAND_HEIGHT_M: f32 = 0.20;
 
 /// Half of the table's top, metres.
 const TABLE_HALF: Vec3 = vec3(0.60, 0.92, 0.018);
-
-fn at(x: f32, y: f32, z: f32) -> Affine3A {
-    Affine3A::from_translation(vec3(x, y, z))
-}
 
 /// Adds a block to look at and to collide with.
 fn block(builder: MeshBuilder, center: Vec3, half_extent: Vec3, round: f32) -> MeshBuilder {

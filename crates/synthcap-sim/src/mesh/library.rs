@@ -9,7 +9,9 @@ use std::{
 use glam::{Affine3A, Vec3};
 use rayon::prelude::*;
 
-use super::{Collider, Mesh, MeshBuilder, builder::Solid, lathe::lathe, props, solids};
+use super::{
+    Collider, Mesh, MeshBuilder, builder::Solid, fruit, lathe::lathe, props, solids, toys,
+};
 use crate::material::Material;
 
 type Maker = fn() -> MeshBuilder;
@@ -17,10 +19,10 @@ type Maker = fn() -> MeshBuilder;
 /// Basic shapes are 1 m in size and centred on the origin; props have their
 /// natural size and stand on it.
 const SHAPES: &[(&str, Maker)] = &[
-    ("apple", props::apple),
-    ("ball", props::ball),
-    ("banana", props::banana),
-    ("block", props::block),
+    ("apple", fruit::apple),
+    ("ball", toys::ball),
+    ("banana", fruit::banana),
+    ("block", toys::block),
     ("book", props::book),
     ("bottle", props::bottle),
     ("bowl", props::bowl),
@@ -35,12 +37,12 @@ const SHAPES: &[(&str, Maker)] = &[
     ("donut", props::donut),
     ("jar", props::jar),
     ("lantern", props::lantern),
-    ("lemon", props::lemon),
-    ("locomotive", props::locomotive),
+    ("lemon", fruit::lemon),
+    ("locomotive", toys::locomotive),
     ("mug", props::mug),
-    ("orange", props::orange),
-    ("pear", props::pear),
-    ("pinwheel", props::pinwheel),
+    ("orange", fruit::orange),
+    ("pear", fruit::pear),
+    ("pinwheel", toys::pinwheel),
     ("plant", props::plant),
     ("plate", props::plate),
     ("pyramid", pyramid),
@@ -48,7 +50,7 @@ const SHAPES: &[(&str, Maker)] = &[
     ("teapot", props::teapot),
     ("torus", torus),
     ("vase", props::vase),
-    ("wagon", props::wagon),
+    ("wagon", toys::wagon),
 ];
 
 /// The names of all built-in shapes, in alphabetical order.

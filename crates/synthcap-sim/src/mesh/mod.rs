@@ -1,12 +1,14 @@
 //! Triangle meshes with their search trees, ready to be traced and collided.
 
 mod builder;
+mod fruit;
 pub(crate) mod furniture;
 mod gltf;
 mod lathe;
 mod library;
 mod props;
 mod solids;
+mod toys;
 
 use glam::{Mat4, Vec2, Vec3, Vec3A, Vec4};
 use obvhs::aabb::Aabb;
@@ -26,6 +28,9 @@ use crate::{
 /// units, so that a ray between two neighbours never slips through.
 const EDGE_SLACK: f32 = 2e-6;
 
+/// What lies this near to a plane lies in it: less than rays are lifted off.
+const FLATNESS_M: f32 = 1e-5;
+
 /// The geometry that rays meet: one corner and two edges, metres.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Triangle {
@@ -42,6 +47,8 @@ struct Packet {
     edge2: [Vec4; 3],
     /// Edge 1 x edge 2.
     normal: [Vec4; 3],
+    /// A bit for each triangle in use.
+    used: u32,
 }
 
 fn cross(a: &[Vec4; 3], b: &[Vec4; 3]) -> [Vec4; 3] {
@@ -71,9 +78,45 @@ impl Packet {
         Self {
             corner: lanes(|t| t.corner),
             normal: cross(&edge1, &edge2),
+            used: (1 << triangles.len()) - 1,
             edge1,
             edge2,
         }
+    }
+
+    /// Whether a triangle may reach into a region: whether there is one that no
+    /// plane has wholly on its outside.
+    fn reaches(&self, region: &Region) -> bool {
+        self.reaching(region) != 0
+    }
+
+    /// A bit for each triangle that may reach into a region.
+    fn reaching(&self, region: &Region) -> u32 {
+        let mut inside = 0b1111;
+        for (normal, offset) in region.planes {
+            let normal = normal.to_array().map(Vec4::splat);
+            let corner = dot(&self.corner, &normal) + Vec4::splat(offset);
+            let second = corner + dot(&self.edge1, &normal);
+            let third = corner + dot(&self.edge2, &normal);
+            inside &= corner.max(second).max(third).cmpge(Vec4::ZERO).bitmask();
+        }
+        inside & self.used
+    }
+
+    /// A parameter before which no ray between these four from one point meets
+    /// a triangle's plane: along rows and columns of an image the parameter's
+    /// inverse changes evenly, and so it is greatest in a corner.
+    fn nearest(&self, corners: &[Ray; 4]) -> f32 {
+        let mut inverse = Vec4::ZERO;
+        for ray in corners {
+            let origin = ray.origin.to_array().map(Vec4::splat);
+            let direction = ray.direction.to_array().map(Vec4::splat);
+            let to_corner: [Vec4; 3] = std::array::from_fn(|i| self.corner[i] - origin[i]);
+            let here = dot(&self.normal, &direction) / dot(&self.normal, &to_corner);
+            // A NaN, of unused triangles, loses against what is there.
+            inverse = here.max(inverse);
+        }
+        1.0 / inverse.max_element()
     }
 
     /// For each triangle the ray's parameter and the barycentric coordinates
@@ -247,10 +290,41 @@ impl Mesh {
     pub(crate) fn leaves_in(&self, region: &Region, max: usize, leaves: &mut Vec<u32>) -> bool {
         let start = leaves.len();
         self.tree.walk_region(region, |leaf| {
-            leaves.push(leaf as u32);
+            if self.packets[leaf].reaches(region) {
+                leaves.push(leaf as u32);
+            }
             leaves.len() - start > max
         });
         leaves.len() - start <= max
+    }
+
+    /// Whether all triangles of these leaves that reach into a region lie in one
+    /// plane.
+    pub(crate) fn is_flat_in(&self, region: &Region, leaves: &[u32]) -> bool {
+        let mut plane: Option<(Vec3A, Vec3A)> = None;
+        leaves.iter().all(|&leaf| {
+            let reaching = self.packets[leaf as usize].reaching(region);
+            (0..Packet::SIZE)
+                .filter(|lane| reaching >> lane & 1 == 1)
+                .all(|lane| {
+                    let triangle = &self.triangles[leaf as usize * Packet::SIZE + lane];
+                    let normal = triangle.edge1.cross(triangle.edge2).normalize_or_zero();
+                    let (point, flat) = *plane.get_or_insert((triangle.corner, normal));
+                    let corners = [Vec3A::ZERO, triangle.edge1, triangle.edge2];
+                    let off = corners.map(|edge| (triangle.corner + edge - point).dot(flat).abs());
+                    off.into_iter().all(|off| off < FLATNESS_M)
+                })
+        })
+    }
+
+    /// A parameter before which no ray meets a triangle of these leaves that
+    /// lies between the given four, which are the corners of a bundle from one
+    /// point.
+    pub(crate) fn nearest_of(&self, corners: &[Ray; 4], leaves: &[u32]) -> f32 {
+        let packets = leaves.iter().map(|&leaf| &self.packets[leaf as usize]);
+        packets
+            .map(|packet| packet.nearest(corners))
+            .fold(f32::INFINITY, f32::min)
     }
 
     /// The nearest hit among the triangles of these leaves.

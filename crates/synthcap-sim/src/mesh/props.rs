@@ -6,7 +6,7 @@ use glam::{Affine3A, Quat, Vec3, vec3};
 
 use super::{
     Collider, MeshBuilder,
-    builder::Solid,
+    builder::{Solid, at, box_collider},
     lathe::{arc, lathe, smooth_profile, tube},
     library::turned,
     solids,
@@ -24,17 +24,6 @@ pub(super) fn rings(profile: &[(f32, f32)]) -> Collider {
         })
     };
     Collider::Hull(profile.iter().flat_map(ring).collect())
-}
-
-fn at(x: f32, y: f32, z: f32) -> Affine3A {
-    Affine3A::from_translation(vec3(x, y, z))
-}
-
-fn box_collider(center: Vec3, half_extent: Vec3) -> Collider {
-    Collider::Block {
-        center,
-        half_extent,
-    }
 }
 
 /// A wall of blocks on a ring, for vessels that things can lie in.
@@ -284,109 +273,6 @@ pub(super) fn candle() -> MeshBuilder {
     .solid(&lathe(&flame, 32), Affine3A::IDENTITY)
 }
 
-fn fruit(material: Material, through: &[(f32, f32)], stem: Option<f32>) -> MeshBuilder {
-    let hull: Vec<_> = through
-        .iter()
-        .copied()
-        .step_by(2)
-        .chain(through.last().copied())
-        .collect();
-    let body = turned(material, &smooth_profile(through, 8), &hull);
-    let Some(z) = stem else { return body };
-    let path = [
-        vec3(0.0, 0.0, z - 0.008),
-        vec3(0.001, 0.0, z + 0.006),
-        vec3(0.005, 0.0, z + 0.016),
-    ];
-    body.part(Material::hex(0x4b3420, 0.9)).solid(
-        &tube(&path, &[0.0016, 0.0014, 0.0018], Vec3::Y, 8),
-        Affine3A::IDENTITY,
-    )
-}
-
-pub(super) fn apple() -> MeshBuilder {
-    let skin = Material::hex(0xb3201e, 0.22).patterned(Pattern::Fruit, 0xd9a441);
-    let through = [
-        (0.0, 0.006),
-        (0.014, 0.0),
-        (0.030, 0.014),
-        (0.0385, 0.038),
-        (0.033, 0.063),
-        (0.014, 0.070),
-        (0.0, 0.061),
-    ];
-    fruit(skin, &through, Some(0.064))
-}
-
-pub(super) fn orange() -> MeshBuilder {
-    let skin = Material::hex(0xe8821e, 0.38).patterned(Pattern::Speckles, 0xc25d0c);
-    let profile: Vec<_> = arc((0.0, 0.038), 0.038, -FRAC_PI_2, FRAC_PI_2, 32).collect();
-    MeshBuilder::new()
-        .part(skin)
-        .solid(&lathe(&profile, 72), at(0.0, 0.0, -0.038))
-        .collider(Collider::Ball { radius: 0.038 })
-}
-
-pub(super) fn lemon() -> MeshBuilder {
-    let skin = Material::hex(0xf0cf2f, 0.33).patterned(Pattern::Speckles, 0xd1a913);
-    let through = [
-        (0.0, -0.046),
-        (0.006, -0.042),
-        (0.013, -0.035),
-        (0.024, -0.020),
-        (0.028, 0.0),
-        (0.024, 0.020),
-        (0.012, 0.034),
-        (0.0, 0.041),
-    ];
-    fruit(skin, &through, None)
-}
-
-pub(super) fn pear() -> MeshBuilder {
-    let skin = Material::hex(0xa9b443, 0.35).patterned(Pattern::Fruit, 0xc98f3d);
-    let through = [
-        (0.0, 0.003),
-        (0.016, 0.0),
-        (0.034, 0.018),
-        (0.037, 0.036),
-        (0.027, 0.062),
-        (0.018, 0.082),
-        (0.010, 0.096),
-        (0.0, 0.098),
-    ];
-    fruit(skin, &through, Some(0.099))
-}
-
-pub(super) fn banana() -> MeshBuilder {
-    const STEPS: usize = 28;
-    let path: Vec<Vec3> = (0..=STEPS)
-        .map(|i| {
-            let angle = -0.9 + 1.8 * i as f32 / STEPS as f32;
-            vec3(0.11 * angle.sin(), 0.11 * (angle.cos() - 0.8), 0.0)
-        })
-        .collect();
-    let radii: Vec<f32> = (0..=STEPS)
-        .map(|i| {
-            let s = i as f32 / STEPS as f32;
-            let body = 0.0175 * (s * PI).sin().max(0.0).powf(0.35);
-            if s < 0.12 { body.min(0.005) } else { body }
-        })
-        .collect();
-    let points = path.iter().zip(&radii).step_by(4).flat_map(|(p, r)| {
-        [
-            vec3(0.0, *r, 0.0),
-            vec3(0.0, -*r, 0.0),
-            vec3(0.0, 0.0, *r),
-            vec3(0.0, 0.0, -*r),
-        ]
-        .map(|d| *p + d)
-    });
-    MeshBuilder::new()
-        .part(Material::hex(0xf2cb3d, 0.4).patterned(Pattern::Fruit, 0xd9b23a))
-        .solid(&tube(&path, &radii, Vec3::Z, 20), Affine3A::IDENTITY)
-        .collider(Collider::Hull(points.collect()))
-}
-
 pub(super) fn donut() -> MeshBuilder {
     let glaze = Solid::grid(80, 20, |column, row| {
         let turn = (column % 80) as f32 / 80.0 * TAU;
@@ -459,21 +345,6 @@ pub(super) fn carton() -> MeshBuilder {
             ),
         )
         .collider(box_collider(vec3(0.0, 0.0, half.z), half))
-}
-
-pub(super) fn block() -> MeshBuilder {
-    let half = Vec3::splat(0.022);
-    MeshBuilder::new()
-        .part(Material::hex(0xd8a860, 0.45).patterned(Pattern::Wood, 0xa8733a))
-        .solid(&solids::block(half, 0.003), at(0.0, 0.0, half.z))
-        .collider(box_collider(vec3(0.0, 0.0, half.z), half))
-}
-
-pub(super) fn ball() -> MeshBuilder {
-    MeshBuilder::new()
-        .part(Material::hex(0xd43a2f, 0.3).patterned(Pattern::Stripes, 0xf4f1e8))
-        .solid(&solids::ball(0.045, 80), Affine3A::IDENTITY)
-        .collider(Collider::Ball { radius: 0.045 })
 }
 
 pub(super) fn teapot() -> MeshBuilder {
@@ -635,122 +506,4 @@ pub(super) fn lantern() -> MeshBuilder {
             at(0.0, 0.0, 0.078),
         )
         .collider(rings(&[(0.062, 0.0), (0.062, 0.172), (0.02, 0.205)]))
-}
-
-fn wheels(mut builder: MeshBuilder, places: &[(f32, f32)], track: f32) -> MeshBuilder {
-    let lying = Quat::from_rotation_x(FRAC_PI_2);
-    for &(x, radius) in places {
-        for side in [-track, track] {
-            let place = Affine3A::from_rotation_translation(lying, vec3(x, side, radius));
-            builder = builder.solid(&solids::cylinder(radius, 0.004, 0.0015, 32), place);
-        }
-    }
-    builder
-}
-
-pub(super) fn locomotive() -> MeshBuilder {
-    let along = Quat::from_rotation_y(FRAC_PI_2);
-    let body = MeshBuilder::new()
-        .part(Material::hex(0x1f5f3f, 0.25))
-        .solid(
-            &solids::block(vec3(0.062, 0.020, 0.006), 0.002),
-            at(0.0, 0.0, 0.020),
-        )
-        .solid(
-            &solids::cylinder(0.0185, 0.040, 0.004, 48),
-            Affine3A::from_rotation_translation(along, vec3(0.018, 0.0, 0.044)),
-        )
-        .solid(
-            &solids::block(vec3(0.019, 0.021, 0.026), 0.002),
-            at(-0.040, 0.0, 0.051),
-        )
-        .part(Material::hex(0xb5282a, 0.3))
-        .solid(
-            &solids::block(vec3(0.023, 0.025, 0.0025), 0.002),
-            at(-0.040, 0.0, 0.079),
-        )
-        .part(Material::metal(0xd8ac4a, 0.25))
-        .solid(
-            &lathe(
-                &[(0.007, 0.055), (0.006, 0.075), (0.011, 0.086), (0.0, 0.086)],
-                32,
-            ),
-            at(0.045, 0.0, 0.0),
-        )
-        .solid(&solids::ball(0.008, 32), at(0.010, 0.0, 0.064))
-        .part(Material::hex(0x26211e, 0.4));
-    wheels(
-        body,
-        &[(-0.042, 0.016), (0.0, 0.013), (0.036, 0.013)],
-        0.021,
-    )
-    .collider(box_collider(
-        vec3(0.0, 0.0, 0.042),
-        vec3(0.064, 0.025, 0.042),
-    ))
-}
-
-pub(super) fn wagon() -> MeshBuilder {
-    let body = MeshBuilder::new()
-        .part(Material::hex(0x2d5d9f, 0.35))
-        .solid(
-            &solids::block(vec3(0.048, 0.020, 0.004), 0.002),
-            at(0.0, 0.0, 0.020),
-        )
-        .solid(
-            &solids::block(vec3(0.048, 0.002, 0.014), 0.001),
-            at(0.0, 0.020, 0.034),
-        )
-        .solid(
-            &solids::block(vec3(0.048, 0.002, 0.014), 0.001),
-            at(0.0, -0.020, 0.034),
-        )
-        .solid(
-            &solids::block(vec3(0.002, 0.020, 0.014), 0.001),
-            at(0.047, 0.0, 0.034),
-        )
-        .solid(
-            &solids::block(vec3(0.002, 0.020, 0.014), 0.001),
-            at(-0.047, 0.0, 0.034),
-        )
-        .part(Material::hex(0xc99a5b, 0.6).patterned(Pattern::Wood, 0x8d6236))
-        .solid(
-            &solids::block(vec3(0.017, 0.012, 0.012), 0.001),
-            at(0.022, 0.001, 0.036),
-        )
-        .solid(
-            &solids::block(vec3(0.019, 0.014, 0.015), 0.001),
-            at(-0.020, -0.001, 0.039),
-        )
-        .part(Material::hex(0x26211e, 0.4));
-    wheels(body, &[(-0.030, 0.012), (0.030, 0.012)], 0.019).collider(box_collider(
-        vec3(0.0, 0.0, 0.028),
-        vec3(0.050, 0.023, 0.028),
-    ))
-}
-
-/// A wheel of coloured vanes that turns around X; centred on the origin.
-pub(super) fn pinwheel() -> MeshBuilder {
-    let along = Quat::from_rotation_y(FRAC_PI_2);
-    let mut builder = MeshBuilder::new()
-        .part(Material::metal(0xd8ac4a, 0.25))
-        .solid(&solids::ball(0.008, 32), at(0.004, 0.0, 0.0))
-        .solid(
-            &solids::cylinder(0.003, 0.012, 0.0, 16),
-            Affine3A::from_rotation_translation(along, vec3(-0.008, 0.0, 0.0)),
-        );
-    for (i, color) in [0xd7352c, 0xf0b92d, 0x2f7fc1, 0x3e9a4d, 0xe57e25, 0x7a4fa3]
-        .into_iter()
-        .enumerate()
-    {
-        let turn = Quat::from_rotation_x(i as f32 / 6.0 * TAU);
-        let vane = Affine3A::from_rotation_translation(
-            turn * Quat::from_rotation_z(0.5),
-            turn * vec3(0.0, 0.0, 0.042),
-        );
-        builder = builder
-            .part(Material::hex(color, 0.35))
-            .solid(&solids::block(vec3(0.0015, 0.018, 0.036), 0.001), vane);
-    }
-    builder.collider(box_collider(Vec3::ZERO, vec3(0.015, 0.08, 0.08)))
 }

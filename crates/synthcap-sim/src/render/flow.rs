@@ -83,7 +83,7 @@ impl<'a> Before<'a> {
         let region = Region::frustum(&self.eye, first, last, high.z * (1.0 + 2.0 * LIFT));
         let tracer = self.movers.as_ref().unwrap_or(self.tracer);
         Some(Sight {
-            beam: Beam::new(tracer, region, |_| 0.0),
+            beam: Beam::new(tracer, region),
             last: 0,
             likely: None,
         })
@@ -94,6 +94,9 @@ impl<'a> Before<'a> {
         let toward = point - self.eye.center;
         if toward.dot(normal) >= 0.0 {
             return false;
+        }
+        if sight.beam.is_clear() && (still || self.movers.is_none()) {
+            return true;
         }
         let lifted = toward + normal * (toward.length() * LIFT);
         // Depths from NEAR_M on are seen, and the parameter is a share of the

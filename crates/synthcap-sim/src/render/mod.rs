@@ -21,7 +21,7 @@ pub(crate) use self::{
     shade::Shader,
 };
 use crate::{
-    beam::{Beam, Region},
+    beam::Beam,
     camera::{Eye, pixel_center},
     trace::{Hit, Instance, Tracer},
 };
@@ -59,8 +59,7 @@ impl<'a> Shot<'a> {
         let beam = |block: &Block| {
             let low = Vec2::new(block.x.start as f32, block.y.start as f32);
             let high = Vec2::new(block.x.end as f32, block.y.end as f32);
-            let region = Region::frustum(&eye, low, high, f32::INFINITY);
-            Beam::new(tracer, region, |index| nearest[index as usize])
+            Beam::of_eye(tracer, &eye, (low, high), &nearest)
         };
         let beams: Vec<Beam> = blocks.par_iter().map(beam).collect();
         let hits = per_pixel(

@@ -1,6 +1,6 @@
 //! How much of the sky each point sees past nearby things.
 //!
-//! Every second pixel in each direction is a site that sends a few short rays
+//! Every third pixel in each direction is a site that sends a few short rays
 //! over its hemisphere. The rays of 4 x 4 neighbouring sites interleave to one
 //! even pattern, so that averaging over them leaves little noise and no grain.
 
@@ -11,6 +11,8 @@ use glam::{Vec3, Vec3A};
 use super::{Shot, per_pixel};
 use crate::{camera::pixel_center, tree::Ray};
 
+/// Pixels from one site to the next, in each direction.
+const SPACING: u32 = 3;
 /// Rays of each site.
 const RAYS: u32 = 1;
 /// Sites whose rays interleave, in each direction.
@@ -42,8 +44,8 @@ pub(super) struct Occlusion {
 
 impl Occlusion {
     pub(super) fn new(shot: &Shot<'_>) -> Self {
-        let columns = shot.eye.width.div_ceil(2);
-        let rows = shot.eye.height.div_ceil(2);
+        let columns = shot.eye.width.div_ceil(SPACING);
+        let rows = shot.eye.height.div_ceil(SPACING);
         let raw = per_pixel(columns, rows, EMPTY, |_| (), |(), x, y| site(shot, x, y));
         let rough = Self {
             columns,
@@ -93,21 +95,14 @@ impl Occlusion {
 
     /// Openness at a point seen at a pixel, from the sites around it.
     pub(super) fn open(&self, x: u32, y: u32, point: Vec3A, normal: Vec3A) -> f32 {
-        let (left, top) = (i64::from(x / 2), i64::from(y / 2));
+        let (left, top) = (i64::from(x / SPACING), i64::from(y / SPACING));
+        // Nearer sites count more.
+        let share = |a: u32| (a % SPACING) as f32 / SPACING as f32;
+        let weigh = |side: i64, share: f32| if side == 0 { 1.0 - share } else { share };
         let (mut sum, mut weight) = (0.0, 0.0);
         for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
             let site = self.at(left + dx, top + dy);
-            // Sites sit on even pixels; those nearer count more.
-            let across = if x.is_multiple_of(2) {
-                1.0 - dx as f32
-            } else {
-                0.5
-            };
-            let down = if y.is_multiple_of(2) {
-                1.0 - dy as f32
-            } else {
-                0.5
-            };
+            let (across, down) = (weigh(dx, share(x)), weigh(dy, share(y)));
             let near = 0.02 + across * down;
             let w = near * (1e-4 + likeness(site, point, normal));
             if site.open >= 0.0 {
@@ -130,7 +125,7 @@ fn likeness(site: &Site, point: Vec3A, normal: Vec3A) -> f32 {
 }
 
 fn site(shot: &Shot<'_>, column: u32, row: u32) -> Site {
-    let (x, y) = (column * 2, row * 2);
+    let (x, y) = (column * SPACING, row * SPACING);
     let hit = shot.hit(x, y);
     if hit.is_miss() {
         return EMPTY;

@@ -19,7 +19,7 @@ use crate::{
 const FOG_PER_M: f32 = 0.13;
 /// The lamp is not traced where it adds less than this to a dark surface,
 /// relative to what the eye adapts to.
-const LAMP_NOTICEABLE: f32 = 0.012;
+const LAMP_NOTICEABLE: f32 = 0.03;
 /// Metals duller than this reflect only the sky.
 const MIRROR_ROUGHNESS: f32 = 0.38;
 /// Glazes duller than this reflect only the sky.
@@ -77,10 +77,8 @@ impl Neighbours {
             return tracer.blocked(ray, &mut self.sun);
         }
         let region = || Region::ahead(self.axes, self.low, self.high);
-        let beam = self
-            .beam
-            .get_or_insert_with(|| Beam::new(tracer, region(), |_| 0.0));
-        beam.blocked(tracer, ray, &mut self.last)
+        let beam = self.beam.get_or_insert_with(|| Beam::new(tracer, region()));
+        !beam.is_clear() && beam.blocked(tracer, ray, &mut self.last)
     }
 }
 
@@ -293,18 +291,21 @@ impl Shader<'_> {
             GLAZE_ROUGHNESS
         };
         let hides = open + (1.0 - open) * 0.15;
-        if !mirrors || s.roughness >= sharpest {
+        // Glazes mirror next to nothing of what lies before them, and that little
+        // fades in towards their rims.
+        let shows = smooth(0.045, 0.09, strength.max_element());
+        let keep = shows * (1.0 - smooth(0.5 * sharpest, sharpest, s.roughness));
+        if !mirrors || keep <= 0.0 {
             return strength * blurred * hides;
         }
         let ray = Ray::new(s.lifted, away, 0.0, f32::INFINITY);
         let hit = self.tracer.closest(ray);
         if hit.is_miss() {
-            return strength * blurred;
+            return strength * blurred * (hides + (1.0 - hides) * keep);
         }
         let image = self.surface(&ray, &hit);
         // Seen in a mirror, the corners of things may do without their shade.
         let seen = self.reflected(&ray, &image, 0.6, near, false);
-        let keep = 1.0 - smooth(0.5 * sharpest, sharpest, s.roughness);
         strength * (blurred * hides).lerp(seen, keep)
     }
 }
