@@ -5,7 +5,7 @@ default:
     @just --list
 
 # Formatting, lints, docs, tests, feature combinations, the README's commands.
-ci: fmt lint features doc test main-job examples
+ci: fmt lint features doc test test-grpcio main-job examples
 
 # Formatting is as rustfmt wants it.
 fmt:
@@ -27,6 +27,12 @@ doc:
 # The tests, with the doc tests. Needs Rust alone.
 test:
     cargo test
+
+# The client against a real gRPC C++ core. Needs Python 3; installs grpcio.
+test-grpcio:
+    python3 -m venv target/grpcio
+    target/grpcio/bin/pip install --quiet grpcio grpcio-tools
+    PYTHON="$PWD/target/grpcio/bin/python" cargo test --test grpcio -- --ignored
 
 # The README's first command, in a folder of its own.
 main-job:

@@ -281,6 +281,8 @@ fn send<T>(
     read: Read<T>,
 ) -> Result<Ticket<T>, Error> {
     let (reply, outcome) = oneshot::channel();
+    // A child of the caller's span; costs nothing while nobody listens.
+    let span = tracing::debug_span!("request", %id, what = job.name());
     let now = Instant::now();
     let deadline = now + how.timeout;
     let submission = Submission {
@@ -292,6 +294,7 @@ fn send<T>(
             reply,
             permit,
             since: now,
+            span,
             joined: Vec::new(),
         },
     };

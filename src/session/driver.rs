@@ -25,6 +25,8 @@ pub(crate) struct Waiter {
     pub(crate) reply: oneshot::Sender<Result<Outcome, Error>>,
     pub(crate) permit: Permit,
     pub(crate) since: Instant,
+    /// Open from the call to the reply; holds the request's ID.
+    pub(crate) span: tracing::Span,
     /// Earlier requests that this one took the place of.
     pub(crate) joined: Vec<(RequestId, Waiter)>,
 }
@@ -339,19 +341,19 @@ impl<T: Transport> Driver<T> {
     }
 
     fn complete(&self, id: RequestId, job: &Job, waiter: Waiter, result: Result<Outcome, Error>) {
-        self.hub
-            .stats
-            .ended(now() - waiter.since, result.as_ref().err());
+        let _inside = waiter.span.enter();
+        let took = now() - waiter.since;
+        self.hub.stats.ended(took, result.as_ref().err());
         if job.is_capture() {
             self.hub.keep(id, &result);
         }
         match &result {
             Ok(outcome) => {
-                tracing::trace!(%id, request = job.name(), "done");
+                tracing::trace!(?took, "done");
                 self.hub.deliver(outcome, waiter.permit);
             }
             Err(error) => {
-                tracing::debug!(%id, request = job.name(), %error, "failed");
+                tracing::debug!(?took, %error, "failed");
                 self.hub.report_gaps(job, error);
                 drop(waiter.permit);
             }
