@@ -26,6 +26,8 @@ const GROUND: Vec3 = vec3(0.30, 0.27, 0.22);
 
 /// Texels of the table in each direction.
 const TABLE_SIDE: usize = 48;
+/// Directions of the ring along the horizon.
+const RING: usize = 128;
 
 /// The sky of one sun position and weather.
 #[derive(Debug)]
@@ -41,6 +43,9 @@ pub(crate) struct Sky {
     table: Vec<Vec3A>,
     /// Irradiance by normal, as spherical harmonics.
     harmonics: [Vec3A; 9],
+    /// Radiance just above the horizon, all around, a quarter turn on each side
+    /// of a square.
+    ring: Vec<Vec3A>,
 }
 
 impl Sky {
@@ -54,7 +59,11 @@ impl Sky {
             day,
             table: Vec::new(),
             harmonics: [Vec3A::ZERO; 9],
+            ring: Vec::new(),
         };
+        sky.ring = (0..RING)
+            .map(|i| sky.gradient(ring_direction(i)).into())
+            .collect();
         sky.table = (0..TABLE_SIDE * TABLE_SIDE)
             .map(|i| sky.gradient(table_direction(i)).into())
             .collect();
@@ -127,9 +136,14 @@ impl Sky {
         self.hills(d, color).into()
     }
 
-    /// What far things fade into.
+    /// What far things fade into, along a direction.
     pub(crate) fn haze(&self, d: Vec3A) -> Vec3A {
-        self.soft(Vec3A::new(d.x, d.y, 0.03).normalize())
+        let share = d.x / (d.x.abs() + d.y.abs()).max(f32::MIN_POSITIVE);
+        let turn = if d.y >= 0.0 { 1.0 - share } else { 3.0 + share };
+        let at = turn * (RING / 4) as f32;
+        // The cast rounds down.
+        let i = at as usize;
+        self.ring[i % RING].lerp(self.ring[(i + 1) % RING], at - i as f32)
     }
 
     /// The cloudless sky; below the horizon it is mirrored.
@@ -218,6 +232,14 @@ impl Sky {
         let bands = [PI, TAU / 3.0, PI / 4.0];
         std::array::from_fn(|i| sums[i] * bands[[0, 1, 1, 1, 2, 2, 2, 2, 2][i]])
     }
+}
+
+/// A direction of the ring along the horizon.
+fn ring_direction(i: usize) -> Vec3 {
+    let turn = i as f32 / (RING / 4) as f32;
+    let share = if turn <= 2.0 { 1.0 - turn } else { turn - 3.0 };
+    let side = if turn <= 2.0 { 1.0 } else { -1.0 };
+    vec3(share, side * (1.0 - share.abs()), 0.03).normalize()
 }
 
 /// Where a direction lies when the sphere is unfolded onto a square from -1 to 1.

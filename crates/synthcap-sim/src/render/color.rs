@@ -2,6 +2,7 @@
 //! and the way from radiance to bytes.
 
 use glam::{Vec2, Vec3A};
+use rayon::prelude::*;
 
 use super::{
     Block, Shot,
@@ -32,10 +33,9 @@ pub(crate) fn rgb(shot: &Shot<'_>, shader: &Shader<'_>, samples: u32) -> Vec<u8>
         colors = picture.refined(&colors, samples);
     }
     let encode = SrgbTable::new();
-    colors
-        .iter()
-        .flat_map(|c| [encode.byte(c.x), encode.byte(c.y), encode.byte(c.z), 255])
-        .collect()
+    let pixel = |c: &Vec3A| [encode.byte(c.x), encode.byte(c.y), encode.byte(c.z), 255];
+    let pixels: Vec<[u8; 4]> = colors.par_iter().map(pixel).collect();
+    pixels.into_flattened()
 }
 
 struct Picture<'a> {

@@ -1,6 +1,7 @@
 //! Backward optical flow.
 
 use glam::{Vec2, Vec3, Vec3A};
+use rayon::prelude::*;
 
 use super::{Block, Shot};
 use crate::{
@@ -140,9 +141,8 @@ pub(crate) fn flow(shot: &Shot<'_>, before: Option<&Before<'_>>) -> (Vec<[f32; 2
     let vectors = shot.map(None, sight, |sight, x, y, hit| {
         vector(shot, before, hit, pixel_center(x, y), sight)
     });
-    let uv = vectors.iter().map(|v| v.map_or([0.0; 2], |v| v.to_array()));
-    let valid = vectors.iter().map(|v| u8::from(v.is_some()));
-    (uv.collect(), valid.collect())
+    let split = |v: &Option<Vec2>| (v.map_or([0.0; 2], |v| v.to_array()), u8::from(v.is_some()));
+    vectors.par_iter().map(split).unzip()
 }
 
 fn vector(
