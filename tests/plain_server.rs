@@ -253,3 +253,18 @@ async fn a_cut_stream_is_made_anew_and_order_goes_on() -> TestResult {
     assert_eq!(server.world().camera, Some(([2., 0., 0.], [0., 0., 30.])));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_move_of_a_camera_that_it_does_not_have_is_refused() -> TestResult {
+    let server = PlainServer::start().await?;
+    let client = Client::connect(server.url()).await?;
+    let other = client.camera("other");
+    let refused = other
+        .set_location(Vec3::ZERO)
+        .await
+        .expect_err("one camera");
+    let kind = ErrorKind::Unsupported(Capability::Cameras);
+    assert_eq!(refused.kind(), kind);
+    assert!(refused.to_string().contains("\"other\""), "{refused}");
+    Ok(())
+}
