@@ -40,6 +40,10 @@ impl Join for Waiter {
 
 /// What a handle wants of its session.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "submissions are nearly all of them, and a box would be an allocation each"
+)]
 pub(crate) enum Order {
     Submit(Submission<Waiter>),
     Cancel(RequestId),
