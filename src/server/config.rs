@@ -151,7 +151,8 @@ impl<E: Engine> ServerBuilder<E> {
         }
         Err(ServerError(format!(
             "{address} can be reached from other machines, and nothing protects it; \
-             listen on 127.0.0.1, or allow it in words (insecure public)"
+             listen on 127.0.0.1, or allow it in words: --insecure-public, \
+             in code allow_insecure_public(true)"
         )))
     }
 }

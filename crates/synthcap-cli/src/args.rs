@@ -116,6 +116,11 @@ pub(crate) struct ServeArgs {
     /// The scene [default: the simulator's first]
     #[arg(long, value_name = "NAME")]
     pub(crate) scene: Option<String>,
+
+    /// Allow an address that other machines can reach, although nothing protects it: whoever
+    /// reaches it controls the simulator
+    #[arg(long)]
+    pub(crate) insecure_public: bool,
 }
 
 /// What `info` is asked for.

@@ -10,6 +10,8 @@ use crate::exit::{Failure, Result, Stop};
 pub(crate) struct Listen {
     pub(crate) address: String,
     pub(crate) paused: bool,
+    /// Whether other machines may reach it although nothing protects it.
+    pub(crate) insecure_public: bool,
 }
 
 /// Makes the simulator and starts serving it.
@@ -26,6 +28,7 @@ pub(crate) async fn serve(config: SimConfig, listen: Listen) -> Result<ServerHan
     let server = Server::builder(simulator)
         .listen(listen.address)
         .paused(listen.paused)
+        .allow_insecure_public(listen.insecure_public)
         .start();
     server.await.map_err(|e| Stop::usage(e.to_string()))
 }

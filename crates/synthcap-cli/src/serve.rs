@@ -28,6 +28,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<()> {
     let listen = Listen {
         address: args.listen,
         paused: false,
+        insecure_public: args.insecure_public,
     };
     let server = tokio::select! {
         server = embedded::serve(config, listen) => server?,

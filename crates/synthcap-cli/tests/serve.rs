@@ -2,7 +2,11 @@
 
 mod common;
 
-use std::net::TcpListener;
+use std::{
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+    process::{Command, Stdio},
+};
 
 use common::{run, serve};
 
@@ -33,6 +37,21 @@ fn a_server_tells_what_it_is_and_ends_on_ctrl_c() {
 }
 
 #[test]
+fn a_public_address_is_served_when_told_so_in_words() {
+    let mut server = Command::new(env!("CARGO_BIN_EXE_synthcap"))
+        .args(["serve", "--listen", "0.0.0.0:0", "--insecure-public"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut line = String::new();
+    let output = server.stdout.take().expect("piped");
+    BufReader::new(output).read_line(&mut line).expect("text");
+    server.kill().expect("it runs");
+    server.wait().expect("it ends");
+    assert!(line.contains("http://0.0.0.0:"), "{line}");
+}
+
+#[test]
 fn what_cannot_be_served_is_said() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("port");
     let address = taken.local_addr().expect("address").to_string();
@@ -40,7 +59,7 @@ fn what_cannot_be_served_is_said() {
         (["--scene", "moon"], "tabletop"),
         (["--listen", &address], address.as_str()),
         (["--listen", "nowhere"], "127.0.0.1:50051"),
-        (["--listen", "0.0.0.0:0"], "127.0.0.1"),
+        (["--listen", "0.0.0.0:0"], "--insecure-public"),
     ] {
         let ended = run(&[&["serve"][..], &args].concat());
         assert_eq!(ended.code, Some(2), "{ended:?}");

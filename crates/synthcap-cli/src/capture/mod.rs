@@ -80,6 +80,7 @@ async fn connect(settings: &CaptureSettings) -> Result<(Client, Option<ServerHan
     let listen = Listen {
         address: "127.0.0.1:0".to_owned(),
         paused: true,
+        insecure_public: false,
     };
     let server = embedded::serve(config, listen).await?;
     let client = Client::connect(server.url()).await?;
