@@ -295,6 +295,20 @@ impl Client {
     /// What this client has done so far, in numbers. The same goes to the
     /// [`metrics`](https://docs.rs/metrics) facade as `synthcap_*`, for programs
     /// that install a recorder.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let server = synthcap_sim::serve(synthcap_sim::SimConfig::small()).await?;
+    /// # let client = synthcap::Client::connect(server.url()).await?;
+    /// let before = client.stats();
+    /// client.default_camera().rgb().await?;
+    /// let stats = client.stats();
+    /// assert_eq!((stats.requests_ok, stats.frames), (1, 1));
+    /// println!("{:.0} frames/s", stats.frames_per_second_since(&before));
+    /// println!("half within {:?}, all within {:?}", stats.latency_p50, stats.latency_max);
+    /// # client.close().await?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn stats(&self) -> Stats {
         let hub = &self.inner.session.hub;
         hub.stats

@@ -14,6 +14,24 @@ use crate::{Command, PartialTransform};
 /// `max_commands` are together or the first of them has waited for `max_delay`.
 /// Captures, queries and batches are never held, and send what is held before
 /// them, so the order stays.
+///
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// # let server = synthcap_sim::serve(synthcap_sim::SimConfig::small()).await?;
+/// use synthcap::{Client, InputBuffering, Vec3};
+///
+/// let gather = InputBuffering { coalesce: true, ..InputBuffering::default() };
+/// let client = Client::builder(server.url()).input_buffering(Some(gather)).connect().await?;
+/// let camera = client.default_camera();
+/// for x in 0..100 {
+///     drop(camera.set_location(Vec3::new(x as f32, 0.0, 150.0)).submit()?);
+/// }
+/// // Whatever was gathered goes before the capture.
+/// let image = camera.rgb().await?;
+/// assert_eq!(image.info().pose.unwrap().location.x, 99.0);
+/// # client.close().await?;
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InputBuffering {
     /// How many commands travel together at the most. Default 8.
