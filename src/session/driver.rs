@@ -253,17 +253,17 @@ impl<T: Transport> Driver<T> {
     }
 
     fn order(&mut self, order: Order) {
-        if let Order::Submit(submission) = order {
-            self.burst.push(submission, now(), &mut self.ready);
+        if !matches!(order, Order::Submit(_)) {
+            // Whatever else is wanted concerns what is held too, so that goes first.
+            self.burst.release(&mut self.ready);
             self.submit_ready();
-            return;
         }
-        // Whatever else is wanted concerns what is held too, so that goes first.
-        self.burst.release(&mut self.ready);
-        self.submit_ready();
         let out = &mut self.actions;
         match order {
-            Order::Submit(submission) => self.machine.submit(submission, out),
+            Order::Submit(submission) => {
+                self.burst.push(submission, now(), &mut self.ready);
+                self.submit_ready();
+            }
             Order::Cancel(id) => self.machine.cancel(id, out),
             Order::Reader(id, reader) => {
                 self.readers.insert(id, reader);
