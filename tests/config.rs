@@ -5,11 +5,12 @@ mod common;
 
 use std::time::Duration;
 
-use common::{TinyEngine, plain, serve};
+use common::{TinyEngine, serve};
 use synthcap::{
     Client, ClientConfig, Compression, Error, ErrorKind, Keepalive, KeepalivePolicy, LogLevel,
     Preset, ReconnectPolicy,
 };
+use uesynth_contract::PlainServer;
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
@@ -190,7 +191,9 @@ fn the_reference_table_says_what_the_code_does() {
 #[tokio::test]
 async fn pings_where_allowed_find_out_first_who_answers() -> TestResult {
     let server = serve(TinyEngine::default()).await;
-    for (url, is_plain) in [(plain::serve().await, true), (server.url(), false)] {
+    let plain = PlainServer::start().await?;
+    plain.world().camera = Some(([3.0, 0.0, 0.0], [0.0; 3]));
+    for (url, is_plain) in [(plain.url(), true), (server.url(), false)] {
         for preset in [Preset::Development, Preset::LowMemory] {
             let client = Client::builder(&url).preset(preset).connect().await?;
             assert_eq!(client.server_info().is_none(), is_plain);

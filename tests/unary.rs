@@ -4,10 +4,11 @@ mod common;
 
 use std::time::Duration;
 
-use common::{TinyEngine, plain, serve};
+use common::{TinyEngine, serve};
 use synthcap::{
     Capability, Client, ErrorCode, ErrorKind, Modality, PartialTransform, Tick, Transform, Vec3,
 };
+use uesynth_contract::PlainServer;
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
@@ -114,8 +115,10 @@ async fn failures_of_calls_are_those_of_the_stream() -> TestResult {
 
 #[tokio::test]
 async fn a_plain_servers_hollow_success_is_an_error() -> TestResult {
-    let address = plain::serve().await;
-    let client = Client::connect(address).await?;
+    let server = PlainServer::start().await?;
+    server.world().camera = Some(([3.0, 0.0, 0.0], [0.0; 3]));
+    server.world().viewport = (2, 1);
+    let client = Client::connect(server.url()).await?;
     assert!(client.server_info().is_none());
     let camera = client.camera("new");
     let error = camera.create(PartialTransform::default()).await;
@@ -148,7 +151,8 @@ async fn a_plain_servers_hollow_success_is_an_error() -> TestResult {
 
 #[tokio::test]
 async fn one_tick_reads_are_refused_where_they_cannot_be_kept() -> TestResult {
-    let client = Client::connect(plain::serve().await).await?;
+    let server = PlainServer::start().await?;
+    let client = Client::connect(server.url()).await?;
     let error = client.object_transforms(["a", "b"]).await;
     let error = error.expect_err("no batches");
     assert_eq!(error.kind(), ErrorKind::Unsupported(Capability::Batch));

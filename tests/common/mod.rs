@@ -7,8 +7,6 @@
     reason = "each test file uses its own part, and may panic"
 )]
 
-pub mod plain;
-
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
