@@ -23,6 +23,8 @@ pub enum ErrorKind {
     /// Overwriting was asked for, but the folder holds something that this crate
     /// did not write. It is left alone.
     NotADataset,
+    /// The folder holds a data set of other formats. It is left alone.
+    OtherFormat,
     /// Another writer has the output folder open.
     InUse,
     /// The output folder or a file in it cannot be made or written.
@@ -31,6 +33,8 @@ pub enum ErrorKind {
     DiskFull,
     /// The file system failed otherwise.
     Io,
+    /// A file of the set does not hold what it must.
+    Corrupt,
     /// A sample is not what the plan says, or contradicts itself.
     InvalidSample,
     /// A fault of this crate or of a writer.

@@ -25,6 +25,8 @@
 //! # }
 //! ```
 
+mod card;
+mod classes;
 mod encode;
 mod error;
 mod format;
@@ -32,15 +34,21 @@ mod manifest;
 mod pipeline;
 mod plan;
 mod preview;
+mod record;
 mod sample;
 mod staging;
+mod statistics;
 mod writer;
 
+pub use card::Card;
 pub use error::{Error, ErrorKind, Result};
 pub use format::frames::Frames;
-pub use manifest::Card;
-pub use pipeline::{DatasetWriter, Options, Summary};
+pub use pipeline::{DatasetWriter, Formats, Options, Summary};
 pub use plan::{Plan, PlannedCamera, Source};
+pub use record::{
+    BoxRecord, CameraRecord, DepthRange, FileRecord, Number, ObjectRecord, ObjectViewRecord,
+    RecordReader, Records, SampleRecord, ViewRecord,
+};
 pub use sample::{Sample, SampleView};
-pub use staging::{AppendFile, Existing, Staging};
+pub use staging::{AppendFile, Existing, ShardFile, Staging};
 pub use writer::{Encoded, EncodedFile, Encoder, Writer};

@@ -1,114 +1,58 @@
 //! `manifest.json`: what a data set is, in every format. It also marks a folder
 //! as ours, which is what allows overwriting it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-};
+use std::{fs, path::Path};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Error, ErrorKind, Plan, Result, Sample};
+use crate::{
+    Card, Error, Plan, Records, Result,
+    statistics::{ClassSummary, Statistics, Summary},
+};
 
 pub(crate) const FILE_NAME: &str = "manifest.json";
 
 /// Says who wrote a manifest, whatever the format and version.
 const GENERATOR: &str = "synthcap";
 
-/// What a writer says of the set it made.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Card {
-    /// Name of the format.
-    pub format: &'static str,
-    /// Version of the format; rises when a reader has to change.
-    pub format_version: u32,
-    /// Units, axes and layout, for people and programs.
-    pub description: Value,
+/// The format of a folder with several formats in it.
+const SEVERAL: &str = "several";
+
+/// What tells a data set of ours.
+#[derive(Deserialize)]
+struct Identity {
+    generator: String,
+    format: String,
+    #[serde(default)]
+    formats: Vec<String>,
+    entries: Vec<String>,
 }
 
-impl Card {
-    /// The card of a format.
-    pub fn new(format: &'static str, format_version: u32, description: Value) -> Self {
-        Self {
-            format,
-            format_version,
-            description,
-        }
-    }
+fn identity(root: &Path) -> Option<Identity> {
+    let text = fs::read(root.join(FILE_NAME)).ok()?;
+    let identity: Identity = serde_json::from_slice(&text).ok()?;
+    (identity.generator == GENERATOR).then_some(identity)
 }
 
 /// The top-level entries of the data set of ours that stands in a folder.
 pub(crate) fn entries_of(root: &Path) -> Option<Vec<String>> {
-    #[derive(Deserialize)]
-    struct Identity {
-        generator: String,
-        entries: Vec<String>,
-    }
-    let text = fs::read(root.join(FILE_NAME)).ok()?;
-    let identity: Identity = serde_json::from_slice(&text).ok()?;
-    (identity.generator == GENERATOR).then_some(identity.entries)
+    identity(root).map(|identity| identity.entries)
 }
 
-/// The classes that have occurred.
-#[derive(Debug, Default)]
-pub(crate) struct Classes(BTreeMap<u32, ClassEntry>);
-
-#[derive(Debug)]
-struct ClassEntry {
-    name: String,
-    /// The instance IDs of its objects.
-    instances: BTreeSet<u32>,
+/// The formats of the data set of ours that stands in a folder.
+pub(crate) fn formats_of(root: &Path) -> Option<Vec<String>> {
+    identity(root).map(|identity| match identity.formats.is_empty() {
+        true => vec![identity.format],
+        false => identity.formats,
+    })
 }
 
-impl Classes {
-    /// Takes in a sample's classes.
-    ///
-    /// # Errors
-    ///
-    /// When a class has no name, or another one than before.
-    pub(crate) fn add(&mut self, sample: &Sample) -> Result<()> {
-        for object in &sample.objects {
-            let label = &object.label;
-            if label.class_name.is_empty() {
-                return Err(Error::new(
-                    ErrorKind::InvalidSample,
-                    format!(
-                        "class {} of object {:?} in sample {} has no name",
-                        label.class_id, label.object, sample.index
-                    ),
-                    "name every class in the simulator",
-                ));
-            }
-            let entry = self.0.entry(label.class_id).or_insert_with(|| ClassEntry {
-                name: label.class_name.clone(),
-                instances: BTreeSet::new(),
-            });
-            if entry.name != label.class_name {
-                return Err(Error::new(
-                    ErrorKind::InvalidSample,
-                    format!(
-                        "class {} is {:?} in sample {}, but was {:?} before",
-                        label.class_id, label.class_name, sample.index, entry.name
-                    ),
-                    "give each class an ID of its own in the simulator",
-                ));
-            }
-            entry.instances.insert(label.instance_id);
-        }
-        Ok(())
-    }
-
-    fn list(&self) -> Vec<ClassRecord<'_>> {
-        let classes = self.0.iter().map(|(&id, entry)| ClassRecord {
-            id,
-            name: &entry.name,
-            instances: entry.instances.len(),
-        });
-        classes.collect()
-    }
+/// What lies beside the manifest, with the manifest itself.
+pub(crate) fn with_own_name(mut entries: Vec<String>) -> Vec<String> {
+    entries.push(FILE_NAME.to_owned());
+    entries.sort();
+    entries
 }
 
 /// What the set turned out to hold.
@@ -117,7 +61,24 @@ pub(crate) struct Contents {
     pub(crate) samples: u64,
     pub(crate) files: u64,
     pub(crate) bytes: u64,
-    pub(crate) classes: Classes,
+    pub(crate) statistics: Statistics,
+}
+
+impl Contents {
+    /// Of the samples that these records are of.
+    pub(crate) fn of(records: &Records) -> Result<Self> {
+        let mut contents = Self::default();
+        for record in records.read()? {
+            let record = record?;
+            contents.samples += 1;
+            for file in record.all_files() {
+                contents.files += 1;
+                contents.bytes += file.bytes;
+            }
+            contents.statistics.add(&record);
+        }
+        Ok(contents)
+    }
 }
 
 /// The manifest, in the order in which people read it.
@@ -127,20 +88,41 @@ struct Manifest<'a> {
     generator_version: &'static str,
     format: &'static str,
     format_version: u32,
+    #[serde(flatten)]
+    set: Set<'a>,
+    classes: Vec<ClassSummary<'a>>,
+    statistics: Summary,
+    description: &'a Value,
+    entries: &'a [String],
+}
+
+/// The manifest of a folder with several formats.
+#[derive(Serialize)]
+struct Overview<'a> {
+    generator: &'static str,
+    generator_version: &'static str,
+    format: &'static str,
+    formats: &'a [&'static str],
+    #[serde(flatten)]
+    set: Set<'a>,
+    entries: &'a [String],
+}
+
+/// What is the same in every format.
+#[derive(Serialize)]
+struct Set<'a> {
     complete: bool,
     samples: u64,
     planned_samples: u64,
     files: u64,
     bytes: u64,
     created: Option<String>,
+    license: Option<&'a str>,
     seed: u64,
     source: SourceRecord<'a>,
     settings: &'a Value,
     cameras: Vec<CameraRecord<'a>>,
     modalities: Vec<&'static str>,
-    classes: Vec<ClassRecord<'a>>,
-    description: &'a Value,
-    entries: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -157,11 +139,34 @@ struct CameraRecord<'a> {
     height: u32,
 }
 
-#[derive(Serialize)]
-struct ClassRecord<'a> {
-    id: u32,
-    name: &'a str,
-    instances: usize,
+impl<'a> Set<'a> {
+    fn new(plan: &'a Plan, samples: u64, files: u64, bytes: u64) -> Self {
+        let cameras = plan.cameras.iter().map(|camera| CameraRecord {
+            name: camera.name.as_str(),
+            width: camera.width,
+            height: camera.height,
+        });
+        Self {
+            complete: samples == plan.samples,
+            samples,
+            planned_samples: plan.samples,
+            files,
+            bytes,
+            created: plan
+                .created
+                .map(|time| humantime::format_rfc3339_seconds(time).to_string()),
+            license: Some(plan.license.as_str()).filter(|license| !license.is_empty()),
+            seed: plan.seed,
+            source: SourceRecord {
+                engine: &plan.source.engine_name,
+                engine_version: &plan.source.engine_version,
+                scene: &plan.source.scene_name,
+            },
+            settings: &plan.settings,
+            cameras: cameras.collect(),
+            modalities: plan.modalities.iter().map(|m| m.name()).collect(),
+        }
+    }
 }
 
 /// The text of a manifest.
@@ -171,39 +176,42 @@ pub(crate) fn render(
     contents: &Contents,
     entries: &[String],
 ) -> Result<Vec<u8>> {
-    let cameras = plan.cameras.iter().map(|camera| CameraRecord {
-        name: camera.name.as_str(),
-        width: camera.width,
-        height: camera.height,
-    });
-    let manifest = Manifest {
+    text(&Manifest {
         generator: GENERATOR,
         generator_version: env!("CARGO_PKG_VERSION"),
         format: card.format,
         format_version: card.format_version,
-        complete: contents.samples == plan.samples,
-        samples: contents.samples,
-        planned_samples: plan.samples,
-        files: contents.files,
-        bytes: contents.bytes,
-        created: plan
-            .created
-            .map(|time| humantime::format_rfc3339_seconds(time).to_string()),
-        seed: plan.seed,
-        source: SourceRecord {
-            engine: &plan.source.engine_name,
-            engine_version: &plan.source.engine_version,
-            scene: &plan.source.scene_name,
-        },
-        settings: &plan.settings,
-        cameras: cameras.collect(),
-        modalities: plan.modalities.iter().map(|m| m.name()).collect(),
-        classes: contents.classes.list(),
+        set: Set::new(plan, contents.samples, contents.files, contents.bytes),
+        classes: contents.statistics.classes(),
+        statistics: contents.statistics.summary(),
         description: &card.description,
         entries,
-    };
+    })
+}
+
+/// The text of the manifest over several formats.
+pub(crate) fn render_several(
+    plan: &Plan,
+    formats: &[&'static str],
+    contents: &[Contents],
+    entries: &[String],
+) -> Result<Vec<u8>> {
+    let samples = contents.iter().map(|c| c.samples).min().unwrap_or_default();
+    let files = contents.iter().map(|c| c.files).sum();
+    let bytes = contents.iter().map(|c| c.bytes).sum();
+    text(&Overview {
+        generator: GENERATOR,
+        generator_version: env!("CARGO_PKG_VERSION"),
+        format: SEVERAL,
+        formats,
+        set: Set::new(plan, samples, files, bytes),
+        entries,
+    })
+}
+
+fn text(manifest: &impl Serialize) -> Result<Vec<u8>> {
     let mut text =
-        serde_json::to_vec_pretty(&manifest).map_err(|e| Error::internal("manifest", &e))?;
+        serde_json::to_vec_pretty(manifest).map_err(|e| Error::internal("manifest", &e))?;
     text.push(b'\n');
     Ok(text)
 }

@@ -1,6 +1,6 @@
 //! What is known of a data set before its first sample.
 
-use std::time::SystemTime;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use serde_json::Value;
 use synthcap::{CameraName, Modality, ModalitySet, frame::PixelData};
@@ -24,6 +24,15 @@ pub struct Plan {
     /// lets formats store segmentation as 16-bit images; a sample with a higher
     /// one is then refused. Default: unknown.
     pub max_instance_id: Option<u32>,
+    /// The classes that can occur, by ID, as far as they are known. Formats may then
+    /// refuse what they cannot hold before the capture. Default: none known.
+    pub classes: BTreeMap<u32, String>,
+    /// Whether samples come with objects: their classes, poses and boxes. Default:
+    /// yes.
+    pub describes_objects: bool,
+    /// The licence of the set, as its SPDX identifier or in words. Default: empty,
+    /// not stated.
+    pub license: String,
     /// Where the images come from. Default: empty.
     pub source: Source,
     /// What the set was made with, for whoever wants to make it again. Default:
@@ -81,6 +90,9 @@ impl Plan {
             samples,
             seed,
             max_instance_id: None,
+            classes: BTreeMap::new(),
+            describes_objects: true,
+            license: String::new(),
             source: Source::default(),
             settings: Value::Null,
             created: None,
@@ -92,7 +104,7 @@ impl Plan {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidPlan`] when it has no camera, no modality, no sample,
-    /// an empty image or two cameras of one name.
+    /// an empty image, two cameras of one name or a class without a name.
     pub fn check(&self) -> Result<()> {
         let invalid = |problem: String, remedy: &str| {
             Err(Error::new(ErrorKind::InvalidPlan, problem, remedy))
@@ -105,6 +117,10 @@ impl Plan {
         }
         if self.samples == 0 {
             return invalid("the plan has no sample".into(), "ask for at least one");
+        }
+        if let Some((id, _)) = self.classes.iter().find(|(_, name)| name.is_empty()) {
+            let problem = format!("class {id} has no name");
+            return invalid(problem, "name every class in the simulator");
         }
         for (i, camera) in self.cameras.iter().enumerate() {
             if camera.width == 0 || camera.height == 0 {

@@ -1,12 +1,13 @@
 //! What a format implements.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, num::NonZeroU64, sync::Arc};
 
 use bytes::Bytes;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use synthcap::ModalitySet;
+use synthcap::{Modality, ModalitySet};
 
-use crate::{Card, Error, ErrorKind, Plan, Result, Sample, Staging};
+use crate::{Card, Error, ErrorKind, Plan, Records, Result, Sample, Staging};
 
 /// A data set format.
 ///
@@ -16,8 +17,21 @@ use crate::{Card, Error, ErrorKind, Plan, Result, Sample, Staging};
 /// costs time goes into the [`Encoder`] that `open` gives back, which runs on
 /// several threads.
 ///
-/// Images, hashes and records are the format's own; the manifest, the preview and
-/// the rules for the output folder are the same for all formats and made by
+/// # A set is a function of its samples
+///
+/// However a set came about, in one go, with a crash in between or from parts that
+/// several machines made, it has the same bytes. So a format keeps nothing in
+/// memory from one sample to the next. Each of its files is one of three kinds:
+///
+/// - a file of one sample, named after its index;
+/// - a file that holds a fixed range of samples, [`samples_per_file`](Self::samples_per_file)
+///   of them, is named after the range, and stands there whole or not at all
+///   (see [`Staging::shard`]);
+/// - an index of the whole set, which `finish` derives from the [`Records`]: one line
+///   for each sample, kept on disk. Its [`detail`](Encoded::detail) is the format's own.
+///
+/// The records, the manifest, the `README.md`, the preview and the rules for the
+/// output folder are the same for all formats and made by
 /// [`DatasetWriter`](crate::DatasetWriter).
 pub trait Writer: Send {
     /// The name that users choose it by.
@@ -26,25 +40,32 @@ pub trait Writer: Send {
     /// The images that it can carry.
     fn modalities(&self) -> ModalitySet;
 
-    /// Whether it can carry the set, before anything is captured or written.
+    /// The images that it cannot do without. Default: none in particular.
+    fn required(&self) -> ModalitySet {
+        ModalitySet::EMPTY
+    }
+
+    /// Whether it can carry the set, before anything is captured or written. What
+    /// it requires and can carry has been compared by then.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] when it cannot. This implementation compares the
-    /// modalities.
+    /// [`ErrorKind::Unsupported`] when it cannot. This implementation has nothing
+    /// against any set.
     fn check(&self, plan: &Plan) -> Result<()> {
-        let lacking = plan.modalities.difference(self.modalities());
-        let Some(modality) = lacking.iter().next() else {
-            return Ok(());
-        };
-        Err(Error::new(
-            ErrorKind::Unsupported,
-            format!("the format {} cannot carry {modality}", self.format()),
-            "leave that modality out, or choose another format",
-        ))
+        let _ = plan;
+        Ok(())
     }
 
-    /// Begins the set.
+    /// How many samples share a file: those with indices from k n to (k + 1) n are
+    /// in one. A set that is resumed, and each part of a sharded one, begins at
+    /// such a border. Default: 1.
+    fn samples_per_file(&self) -> NonZeroU64 {
+        NonZeroU64::MIN
+    }
+
+    /// Begins the set, or goes on with it: the samples before may be there already,
+    /// up to a border of files.
     ///
     /// # Errors
     ///
@@ -54,23 +75,56 @@ pub trait Writer: Send {
     /// Writes one sample, after all those before it. On failure nothing of that
     /// sample may be left.
     ///
+    /// This implementation writes each file under its own path.
+    ///
     /// # Errors
     ///
     /// When a file cannot be written.
-    fn append(&mut self, encoded: Encoded, output: &mut Staging) -> Result<()>;
+    fn append(&mut self, encoded: &Encoded, output: &mut Staging) -> Result<()> {
+        output.write_all(&encoded.files)
+    }
 
-    /// Ends the set after the last sample, whether or not all planned ones came,
-    /// and describes it.
+    /// Takes back the sample that was appended last, because another format of the
+    /// same capture, or the records, could not take it. No sample comes after that.
+    fn retract(&mut self, encoded: &Encoded, output: &mut Staging) {
+        output.remove_all(&encoded.files);
+    }
+
+    /// Ends the set after the last sample, whether or not all planned ones came:
+    /// writes the indices of the whole set, and describes it. The records are those
+    /// of all samples in the set.
     ///
     /// # Errors
     ///
     /// When a file cannot be written.
-    fn finish(&mut self, output: &mut Staging) -> Result<Card>;
+    fn finish(&mut self, records: &Records, output: &mut Staging) -> Result<Card>;
+}
+
+/// Whether a format can carry a set: its modalities, and what it says itself.
+pub(crate) fn check(writer: &dyn Writer, plan: &Plan) -> Result<()> {
+    let format = writer.format();
+    let lacking = plan.modalities.difference(writer.modalities());
+    if let Some(modality) = lacking.iter().next() {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("the format {format} cannot carry {modality}"),
+            "leave that modality out, or choose another format",
+        ));
+    }
+    let missing = writer.required().difference(plan.modalities);
+    if let Some(modality) = missing.iter().next() {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("the format {format} needs {modality}, which is not among the modalities"),
+            "add that modality, or choose another format",
+        ));
+    }
+    writer.check(plan)
 }
 
 /// The part of a [`Writer`] that turns samples into bytes, on several threads.
 pub trait Encoder: Send + Sync {
-    /// The sample as files and a record. The same sample gives the same bytes.
+    /// The sample as files. The same sample gives the same bytes.
     ///
     /// # Errors
     ///
@@ -80,11 +134,29 @@ pub trait Encoder: Send + Sync {
 
 /// A sample as bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Encoded {
+    /// The sample's index.
+    pub index: u64,
     /// Its files, or the named parts of it that go into a larger file.
     pub files: Vec<EncodedFile>,
-    /// What an index says of it.
-    pub record: Vec<u8>,
+    /// The larger file, for formats that put several samples into one.
+    pub shard: Option<String>,
+    /// What the format itself wants to read of the sample when the set ends; part
+    /// of the sample's record. Default: null.
+    pub detail: Value,
+}
+
+impl Encoded {
+    /// A sample with a file for each part.
+    pub fn new(index: u64, files: Vec<EncodedFile>) -> Self {
+        Self {
+            index,
+            files,
+            shard: None,
+            detail: Value::Null,
+        }
+    }
 }
 
 /// One encoded file: a head and a body, so that pixels need no copy to get a
@@ -95,12 +167,13 @@ pub struct EncodedFile {
     head: Vec<u8>,
     body: Bytes,
     sha256: String,
+    image: Option<(usize, Modality)>,
 }
 
 impl EncodedFile {
-    /// A file at a path relative to the output folder, with `/` between its parts.
+    /// A file at a path relative to the set's folder, with `/` between its parts.
     /// The content is the head, then the body.
-    pub fn new(path: String, head: Vec<u8>, body: impl Into<Bytes>) -> Self {
+    pub fn new(path: impl Into<String>, head: Vec<u8>, body: impl Into<Bytes>) -> Self {
         let body = body.into();
         let mut hasher = Sha256::new();
         hasher.update(&head);
@@ -110,14 +183,27 @@ impl EncodedFile {
             text + HEX[usize::from(byte >> 4)] + HEX[usize::from(byte & 15)]
         });
         Self {
-            path,
+            path: path.into(),
             head,
             body,
             sha256,
+            image: None,
         }
     }
 
-    /// The path relative to the output folder.
+    /// Says that it is the image of a view. The sample's record lists it there.
+    #[must_use]
+    pub fn showing(mut self, view: usize, modality: Modality) -> Self {
+        self.image = Some((view, modality));
+        self
+    }
+
+    /// The view and the modality that it is the image of.
+    pub fn image(&self) -> Option<(usize, Modality)> {
+        self.image
+    }
+
+    /// The path relative to the set's folder, or its name in a larger file.
     pub fn path(&self) -> &str {
         &self.path
     }

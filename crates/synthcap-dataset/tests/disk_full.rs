@@ -12,7 +12,8 @@ use synthcap_dataset::{DatasetWriter, EncodedFile, ErrorKind, Frames, Options, S
 
 /// Every file that the index names is there, whole, and there are no others.
 fn assert_intact(set: &Path, summary: &Summary) {
-    let mut expected = vec!["frames.jsonl".to_owned(), "manifest.json".to_owned()];
+    let always = ["README.md", "frames.jsonl", "manifest.json"];
+    let mut expected: Vec<_> = always.map(str::to_owned).to_vec();
     let records = records(set);
     assert_eq!(records.len() as u64, summary.samples);
     for record in &records {

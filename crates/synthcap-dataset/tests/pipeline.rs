@@ -16,7 +16,7 @@ use serde_json::Value;
 use synthcap::{Modality, ModalitySet, frame::Rgb};
 use synthcap_dataset::{
     Card, DatasetWriter, Encoded, EncodedFile, Encoder, Error, ErrorKind, Frames, Options, Plan,
-    PlannedCamera, Result, Sample, SampleView, Staging, Writer,
+    PlannedCamera, Records, Result, Sample, SampleView, Staging, Writer,
 };
 
 /// A format that carries only colour, writes one file per sample, and fails where
@@ -28,7 +28,7 @@ struct Picky {
     /// Encoders of the first samples meet here, so that they end in any order.
     meet: Option<Arc<Barrier>>,
     encoding: Arc<AtomicUsize>,
-    order: Arc<Mutex<Vec<Vec<u8>>>>,
+    order: Arc<Mutex<Vec<u64>>>,
 }
 
 impl Writer for Picky {
@@ -44,13 +44,13 @@ impl Writer for Picky {
         Ok(Arc::new(self.clone()))
     }
 
-    fn append(&mut self, encoded: Encoded, output: &mut Staging) -> Result<()> {
+    fn append(&mut self, encoded: &Encoded, output: &mut Staging) -> Result<()> {
         output.write_all(&encoded.files)?;
-        self.order.lock().expect("lock").push(encoded.record);
+        self.order.lock().expect("lock").push(encoded.index);
         Ok(())
     }
 
-    fn finish(&mut self, _: &mut Staging) -> Result<Card> {
+    fn finish(&mut self, _: &Records, _: &mut Staging) -> Result<Card> {
         Ok(Card::new("picky", 1, Value::Null))
     }
 }
@@ -66,10 +66,8 @@ impl Encoder for Picky {
             return Err(Error::new(ErrorKind::InvalidSample, "no", "none"));
         }
         let name = format!("sample_{}", sample.index);
-        Ok(Encoded {
-            files: vec![EncodedFile::new(name.clone(), Vec::new(), "x")],
-            record: name.into_bytes(),
-        })
+        let file = EncodedFile::new(name, Vec::new(), "x");
+        Ok(Encoded::new(sample.index, vec![file]))
     }
 }
 
@@ -112,11 +110,13 @@ fn samples_are_written_in_the_order_they_were_pushed() {
         writer.push(tiny(*index)).expect("pushed");
     }
     assert!(writer.finish().expect("finished").complete);
-    let expected: Vec<_> = indices
-        .iter()
-        .map(|i| format!("sample_{i}").into_bytes())
-        .collect();
-    assert_eq!(*format.order.lock().expect("lock"), expected);
+    assert_eq!(*format.order.lock().expect("lock"), indices);
+    let records = Records::at(folder.path().join("set/frames.jsonl"));
+    let recorded = records
+        .read()
+        .expect("index")
+        .map(|r| r.expect("record").index);
+    assert_eq!(recorded.collect::<Vec<_>>(), indices);
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn an_empty_folder_is_used_and_nothing_is_left_of_the_staging() {
     let names = files(folder.path());
     assert!(names.iter().all(|name| !name.starts_with('.')), "{names:?}");
     assert!(names.iter().all(|name| !name.ends_with("tmp")), "{names:?}");
-    assert_eq!(names.len(), 2 * 5 + 3);
+    assert_eq!(names.len(), 2 * 5 + 4);
 }
 
 #[test]
@@ -118,6 +118,7 @@ fn overwriting_replaces_the_whole_set() {
     assert_eq!(
         files(&out),
         [
+            "README.md",
             "depth/000000.npy",
             "frames.jsonl",
             "manifest.json",

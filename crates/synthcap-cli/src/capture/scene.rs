@@ -2,6 +2,7 @@
 //! what the plan of the data set says of it.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -25,6 +26,7 @@ pub(crate) struct Scene {
     pub(crate) path: CameraPath,
     pub(crate) randomizer: Option<Randomizer>,
     max_instance_id: Option<u32>,
+    classes: BTreeMap<u32, String>,
     /// Time was running and is to run again.
     was_running: bool,
 }
@@ -91,6 +93,10 @@ impl Scene {
             randomizer: settings
                 .randomize
                 .then(|| Randomizer::new(seed, |can| info.can(can), &objects)),
+            classes: objects
+                .iter()
+                .map(|o| (o.label.class_id, o.label.class_name.clone()))
+                .collect(),
             max_instance_id: objects.iter().map(|o| o.label.instance_id).max(),
             info,
             seed,
@@ -111,6 +117,8 @@ impl Scene {
             self.seed,
         );
         plan.max_instance_id = self.max_instance_id;
+        plan.classes.clone_from(&self.classes);
+        plan.describes_objects = self.describes_objects();
         plan.source = Source {
             engine_name: self.info.engine_name.clone(),
             engine_version: self.info.engine_version.clone(),
@@ -121,11 +129,15 @@ impl Scene {
         plan
     }
 
+    /// Whether frames come with the scene's objects, as the cameras see them.
+    pub(crate) fn describes_objects(&self) -> bool {
+        self.info.can(Capability::Scene) && self.info.can(Capability::Boxes2d)
+    }
+
     /// What will be missing from the samples, for a word of warning.
     pub(crate) fn lacking(&self) -> Vec<String> {
         let mut lacking = Vec::new();
-        let boxes = self.info.can(Capability::Scene) && self.info.can(Capability::Boxes2d);
-        if !boxes {
+        if !self.describes_objects() {
             lacking.push("the server does not describe objects: no boxes, no classes".to_owned());
         }
         if !self.info.can(Capability::Step) {

@@ -46,7 +46,7 @@ impl<'a> Photographer<'a> {
             scene,
             camera: camera.with_size(size.width, size.height),
             modalities: settings.modalities,
-            with_scene: scene.info.can(Capability::Scene) && scene.info.can(Capability::Boxes2d),
+            with_scene: scene.describes_objects(),
             steps: scene.info.can(Capability::Step),
         }
     }

@@ -9,7 +9,9 @@
 //! written. The first sample that fails ends the set: what comes after it is
 //! dropped, so that a set never has holes.
 
+mod formats;
 mod gate;
+mod part;
 mod sequence;
 
 use std::{
@@ -22,11 +24,13 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+pub use self::formats::Formats;
 use self::{
     gate::{Alarm, Gate},
+    part::{Part, Ready},
     sequence::Sequencer,
 };
-use crate::{Encoded, Encoder, Error, ErrorKind, Existing, Plan, Result, Sample, Staging, Writer};
+use crate::{Encoder, Error, ErrorKind, Existing, Plan, Result, Sample, Staging, manifest};
 
 /// How a data set is written.
 #[derive(Clone, Debug)]
@@ -78,7 +82,7 @@ pub struct Summary {
     pub failure: Option<Error>,
 }
 
-/// Writes one data set.
+/// Writes one data set, in one format or in several at once.
 ///
 /// Dropping it without [`finish`](Self::finish) leaves the output folder as a
 /// crash would: nothing stands under a final name.
@@ -100,32 +104,52 @@ struct Job {
     sample: Arc<Sample>,
 }
 
-/// A sample on its way to the files.
+/// A sample on its way to the files, in each format.
 struct Done {
     job: Job,
-    encoded: Result<Encoded>,
+    encoded: Result<Vec<Ready>>,
 }
 
 impl DatasetWriter {
+    /// Whether [`create`](Self::create) would take the output folder, as far as that
+    /// can be told without writing anything: to be known before a long preparation.
+    ///
+    /// # Errors
+    ///
+    /// What [`Staging::check`] says; [`ErrorKind::OtherFormat`] when the set to be
+    /// replaced has other formats.
+    pub fn check(root: impl AsRef<Path>, formats: &Formats, existing: Existing) -> Result<()> {
+        let root = root.as_ref();
+        Staging::check(root, existing)?;
+        same_formats(root, formats, existing)
+    }
+
     /// Opens the output folder, making it if need be, and starts the threads.
     ///
     /// # Errors
     ///
-    /// What [`Plan::check`], [`Writer::check`], [`Staging::open`] and
-    /// [`Writer::open`] say; then nothing is left behind.
+    /// What [`Plan::check`], [`Formats::check`], [`check`](Self::check),
+    /// [`Staging::open`] and [`Writer::open`](crate::Writer::open) say; then nothing
+    /// is left behind.
     pub fn create(
         root: impl AsRef<Path>,
         plan: Plan,
-        mut writer: Box<dyn Writer>,
+        formats: impl Into<Formats>,
         options: Options,
     ) -> Result<Self> {
+        let formats = formats.into();
         plan.check()?;
-        writer.check(&plan)?;
+        formats.check(&plan)?;
         let root = root.as_ref();
+        same_formats(root, &formats, options.existing)?;
         let plan = Arc::new(plan);
         let mut staging = Staging::open(root, options.existing)?;
-        let encoder = match writer.open(&plan, &mut staging) {
-            Ok(encoder) => encoder,
+        let opened = formats.into_folders().map(|(folder, writer)| {
+            // Each on its own: no format sees the others' files.
+            Part::open(folder, writer, &plan, &mut staging)
+        });
+        let (parts, encoders): (Vec<_>, Vec<_>) = match opened.collect::<Result<Vec<_>>>() {
+            Ok(opened) => opened.into_iter().unzip(),
             Err(error) => {
                 // The first failure is the one to report.
                 let _ = staging.discard();
@@ -139,13 +163,14 @@ impl DatasetWriter {
         let (queue, jobs) = mpsc::channel();
         let (results, done) = mpsc::channel();
         let jobs = Arc::new(Mutex::new(jobs));
+        let encoder: Arc<[_]> = encoders.into();
         let encoders = (0..options.encoders.get()).map(|_| {
             let (jobs, encoder, results) = (jobs.clone(), encoder.clone(), results.clone());
             let alarm = Alarm::new(&gate);
-            thread::spawn(move || encode(&jobs, &*encoder, &results, alarm))
+            thread::spawn(move || encode(&jobs, &encoder, &results, alarm))
         });
         let encoders = encoders.collect();
-        let sequencer = Sequencer::new(plan.clone(), writer, staging, gate.clone(), &options);
+        let sequencer = Sequencer::new(plan.clone(), parts, staging, gate.clone(), &options);
         Ok(Self {
             root: root.to_owned(),
             gate,
@@ -219,6 +244,26 @@ impl DatasetWriter {
     }
 }
 
+/// Whether a set that is to be replaced has these formats.
+fn same_formats(root: &Path, formats: &Formats, existing: Existing) -> Result<()> {
+    let old = manifest::formats_of(root).filter(|_| existing == Existing::Replace);
+    let names: Vec<_> = formats.names().collect();
+    match old {
+        Some(old) if old != names => Err(Error::at(
+            ErrorKind::OtherFormat,
+            root,
+            format!(
+                "{} holds a data set of the format {}, not {}",
+                root.display(),
+                old.join(" and "),
+                names.join(" and ")
+            ),
+            "choose another folder, or the same formats",
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn stopped() -> Error {
     Error::new(
         ErrorKind::Internal,
@@ -230,7 +275,7 @@ fn stopped() -> Error {
 /// What an encoding thread does.
 fn encode(
     jobs: &Mutex<Receiver<Job>>,
-    encoder: &dyn Encoder,
+    encoders: &[Arc<dyn Encoder>],
     results: &Sender<Done>,
     _alarm: Alarm,
 ) {
@@ -241,7 +286,9 @@ fn encode(
         let Ok(job) = next else {
             return;
         };
-        let encoded = encoder.encode(&job.sample);
+        let formats = encoders.iter();
+        let encoded = formats.map(|encoder| Ready::new(&**encoder, &job.sample));
+        let encoded = encoded.collect();
         if results.send(Done { job, encoded }).is_err() {
             return;
         }

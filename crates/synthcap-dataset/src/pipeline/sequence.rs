@@ -8,43 +8,47 @@ use std::{
 use super::{
     Done, Options, Summary,
     gate::{Alarm, Gate},
+    part::{Part, Ready},
     stopped,
 };
 use crate::{
-    Encoded, Plan, Result, Sample, Staging, Writer,
+    Plan, Result, Sample, Staging, card,
+    classes::ClassNames,
     manifest::{self, Contents},
     preview::{self, Preview},
 };
 
 pub(super) struct Sequencer {
     plan: Arc<Plan>,
-    writer: Box<dyn Writer>,
+    parts: Vec<Part>,
     staging: Staging,
     gate: Arc<Gate>,
     preview: Option<Preview>,
-    contents: Contents,
+    classes: ClassNames,
     /// Encoded, but some sample before it is not yet.
     early: BTreeMap<u64, Done>,
     next: u64,
+    written: u64,
 }
 
 impl Sequencer {
     pub(super) fn new(
         plan: Arc<Plan>,
-        writer: Box<dyn Writer>,
+        parts: Vec<Part>,
         staging: Staging,
         gate: Arc<Gate>,
         options: &Options,
     ) -> Self {
         Self {
             preview: options.preview.then(|| Preview::new(&plan)),
+            classes: ClassNames::of(&plan),
             plan,
-            writer,
+            parts,
             staging,
             gate,
-            contents: Contents::default(),
             early: BTreeMap::new(),
             next: 0,
+            written: 0,
         }
     }
 
@@ -59,7 +63,7 @@ impl Sequencer {
                 let written = match self.gate.failure() {
                     Some(_) => false,
                     None => {
-                        let written = encoded.and_then(|e| self.append(&job.sample, e));
+                        let written = encoded.and_then(|ready| self.append(&job.sample, &ready));
                         written.map_err(|error| self.gate.fail(error)).is_ok()
                     }
                 };
@@ -69,14 +73,18 @@ impl Sequencer {
         self
     }
 
-    fn append(&mut self, sample: &Sample, encoded: Encoded) -> Result<()> {
-        self.contents.classes.add(sample)?;
-        let files = encoded.files.len() as u64;
-        let bytes: u64 = encoded.files.iter().map(|file| file.len_bytes()).sum();
-        self.writer.append(encoded, &mut self.staging)?;
-        self.contents.samples += 1;
-        self.contents.files += files;
-        self.contents.bytes += bytes;
+    /// Writes a sample in every format, or in none.
+    fn append(&mut self, sample: &Sample, ready: &[Ready]) -> Result<()> {
+        self.classes.add(sample)?;
+        for (i, (part, one)) in self.parts.iter_mut().zip(ready).enumerate() {
+            if let Err(error) = part.append(one, &mut self.staging) {
+                for (part, one) in self.parts[..i].iter_mut().zip(ready) {
+                    part.retract(one, &mut self.staging);
+                }
+                return Err(error);
+            }
+        }
+        self.written += 1;
         if let Some(preview) = &mut self.preview {
             preview.offer(sample);
         }
@@ -88,33 +96,44 @@ impl Sequencer {
         if self.next < pushed {
             self.gate.fail(stopped());
         }
-        let mut failure = self.gate.failure();
-        let complete = self.contents.samples == self.plan.samples;
-        let path = if self.contents.samples == 0 {
-            self.staging.discard()?;
-            None
-        } else {
-            self.staging.release_reserve();
-            let card = self.writer.finish(&mut self.staging)?;
-            // The set is worth keeping without a preview.
-            if let Err(error) = self.write_preview() {
-                failure = failure.or(Some(error));
-            }
-            let mut entries = self.staging.entries()?;
-            entries.push(manifest::FILE_NAME.to_owned());
-            entries.sort();
-            let text = manifest::render(&self.plan, &card, &self.contents, &entries)?;
-            self.staging.write(manifest::FILE_NAME, &[&text])?;
-            Some(self.staging.finish(complete)?)
+        let mut summary = Summary {
+            path: None,
+            samples: self.written,
+            files: 0,
+            bytes: 0,
+            complete: self.written == self.plan.samples,
+            failure: self.gate.failure(),
         };
-        Ok(Summary {
-            path,
-            samples: self.contents.samples,
-            files: self.contents.files,
-            bytes: self.contents.bytes,
-            complete,
-            failure,
-        })
+        if self.written == 0 {
+            self.staging.discard()?;
+            return Ok(summary);
+        }
+        self.staging.release_reserve();
+        // The set is worth keeping without a preview.
+        if let Err(error) = self.write_preview() {
+            summary.failure.get_or_insert(error);
+        }
+        for contents in self.finish_parts()? {
+            summary.files += contents.files;
+            summary.bytes += contents.bytes;
+        }
+        summary.path = Some(self.staging.finish(summary.complete)?);
+        Ok(summary)
+    }
+
+    fn finish_parts(&mut self) -> Result<Vec<Contents>> {
+        let parts = self.parts.iter_mut();
+        let finished = parts.map(|part| part.finish(&self.plan, &mut self.staging));
+        let contents: Vec<_> = finished.collect::<Result<_>>()?;
+        if self.parts.len() > 1 {
+            let formats: Vec<_> = self.parts.iter().map(Part::format).collect();
+            let readme = card::render_several(&self.plan, &formats);
+            self.staging.write(card::FILE_NAME, &[readme.as_bytes()])?;
+            let entries = manifest::with_own_name(self.staging.entries()?);
+            let text = manifest::render_several(&self.plan, &formats, &contents, &entries)?;
+            self.staging.write(manifest::FILE_NAME, &[&text])?;
+        }
+        Ok(contents)
     }
 
     fn write_preview(&mut self) -> Result<()> {

@@ -47,7 +47,7 @@ impl Staging {
     /// Failures are passed over: the caller has one to report already.
     pub fn remove_all(&mut self, files: &[EncodedFile]) {
         for file in files {
-            let _ = fs::remove_file(self.data().join(file.path()));
+            let _ = fs::remove_file(self.data().join(&self.scope).join(file.path()));
         }
     }
 
@@ -58,18 +58,28 @@ impl Staging {
     /// When the file system says no.
     pub fn append_to(&mut self, relative: &str) -> Result<AppendFile> {
         let path = self.place(relative)?;
-        let shown = self.shown(relative);
-        let file = File::create(&path).map_err(|e| Error::io("write", &shown, e))?;
-        Ok(AppendFile {
-            file,
-            shown,
-            len: 0,
+        AppendFile::create(path, self.shown(relative))
+    }
+
+    /// A new file that grows entry by entry and stands under its name only once it
+    /// is whole: for a range of samples that share a file.
+    ///
+    /// # Errors
+    ///
+    /// When the file system says no.
+    pub fn shard(&mut self, relative: &str) -> Result<ShardFile> {
+        let path = self.place(relative)?;
+        let mut temporary = path.clone().into_os_string();
+        temporary.push(".tmp");
+        Ok(ShardFile {
+            file: AppendFile::create(temporary.into(), self.shown(relative))?,
+            path,
         })
     }
 
     /// Where a file lies for now; its folder is made.
     fn place(&mut self, relative: &str) -> Result<PathBuf> {
-        let path = self.data().join(relative);
+        let path = self.data().join(&self.scope).join(relative);
         if let Some(folder) = path.parent()
             && !self.known_folders.contains(folder)
         {
@@ -84,32 +94,140 @@ impl Staging {
 #[derive(Debug)]
 pub struct AppendFile {
     file: File,
+    path: PathBuf,
     shown: PathBuf,
     len: u64,
 }
 
 impl AppendFile {
+    fn create(path: PathBuf, shown: PathBuf) -> Result<Self> {
+        let file = File::create(&path).map_err(|e| Error::io("write", &shown, e))?;
+        Ok(Self {
+            file,
+            path,
+            shown,
+            len: 0,
+        })
+    }
+
     /// Adds an entry; on failure the file ends with the one before.
     ///
     /// # Errors
     ///
     /// When the file system says no.
     pub fn append(&mut self, entry: &[u8]) -> Result<()> {
-        if let Err(error) = self.file.write_all(entry) {
-            // Shrinking needs no space. If even that fails, the error below is
-            // still the one to report.
-            let _ = self.file.set_len(self.len);
-            let _ = self.file.seek(io::SeekFrom::Start(self.len));
-            return Err(Error::io("write", &self.shown, error));
+        self.append_parts([entry])
+    }
+
+    /// Adds an entry that lies in several places; on failure the file ends with the
+    /// entry before.
+    ///
+    /// # Errors
+    ///
+    /// When the file system says no.
+    pub fn append_parts<'a>(&mut self, parts: impl IntoIterator<Item = &'a [u8]>) -> Result<()> {
+        let mut len = self.len;
+        for part in parts {
+            if let Err(error) = self.file.write_all(part) {
+                // If even shrinking fails, the error below is still the one to
+                // report.
+                let _ = self.truncate(self.len);
+                return Err(Error::io("write", &self.shown, error));
+            }
+            len += part.len() as u64;
         }
-        self.len += entry.len() as u64;
+        self.len = len;
         Ok(())
+    }
+
+    /// Takes back what was added after so many bytes. That needs no space.
+    ///
+    /// # Errors
+    ///
+    /// When the file system says no.
+    pub fn truncate(&mut self, len_bytes: u64) -> Result<()> {
+        self.file
+            .set_len(len_bytes)
+            .and_then(|()| self.file.seek(io::SeekFrom::Start(len_bytes)))
+            .map_err(|e| Error::io("shorten", &self.shown, e))?;
+        self.len = len_bytes;
+        Ok(())
+    }
+
+    /// Sees to it that so many more bytes fit, where the file system can say so:
+    /// what was kept free this way is there when a shard has to be ended on a full
+    /// disk.
+    ///
+    /// # Errors
+    ///
+    /// When there is no room.
+    pub fn reserve(&mut self, more_bytes: u64) -> Result<()> {
+        reserve(&self.file, self.len, more_bytes).map_err(|e| Error::io("write", &self.shown, e))
     }
 
     /// Bytes so far.
     pub fn len_bytes(&self) -> u64 {
         self.len
     }
+
+    /// Where it lies for now.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A file of several samples in the making.
+///
+/// Dropping it leaves it as a crash would: under a name that no reader looks for.
+#[derive(Debug)]
+pub struct ShardFile {
+    file: AppendFile,
+    path: PathBuf,
+}
+
+impl ShardFile {
+    /// The file, to add to.
+    pub fn entries(&mut self) -> &mut AppendFile {
+        &mut self.file
+    }
+
+    /// Puts the file under its name.
+    ///
+    /// # Errors
+    ///
+    /// When the file system says no.
+    pub fn finish(self) -> Result<()> {
+        let AppendFile {
+            file,
+            path,
+            shown,
+            len,
+        } = self.file;
+        // Gives back what was kept free and not needed.
+        file.set_len(len)
+            .and_then(|()| fs::rename(path, self.path))
+            .map_err(|e| Error::io("write", &shown, e))
+    }
+
+    /// Throws the file away.
+    pub fn discard(self) {
+        let _ = fs::remove_file(self.file.path);
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn reserve(file: &File, from: u64, bytes: u64) -> io::Result<()> {
+    use rustix::{fs::FallocateFlags, io::Errno};
+    match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, from, bytes.max(1)) {
+        // Some file systems cannot say. Then a full disk shows when it is written to.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
+        reserved => reserved.map_err(io::Error::from),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reserve(_: &File, _: u64, _: u64) -> io::Result<()> {
+    Ok(())
 }
 
 fn write_chunks(path: &Path, chunks: &[&[u8]]) -> io::Result<()> {

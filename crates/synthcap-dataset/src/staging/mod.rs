@@ -26,7 +26,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use files::AppendFile;
+pub use files::{AppendFile, ShardFile};
 
 use crate::{Error, ErrorKind, Result, manifest};
 
@@ -56,6 +56,8 @@ pub struct Staging {
     /// Names in the output folder that make up the set to be replaced.
     old: Vec<String>,
     made_root: bool,
+    /// The folder of the format at work, relative to the set.
+    scope: PathBuf,
     known_folders: HashSet<PathBuf>,
     /// Other writers stay out as long as this is open.
     _lock: File,
@@ -101,6 +103,7 @@ impl Staging {
             partial,
             old,
             made_root,
+            scope: PathBuf::new(),
             known_folders: HashSet::new(),
             _lock: lock,
         };
@@ -155,7 +158,16 @@ impl Staging {
 
     /// The path that errors name: where the file will stand at the end.
     fn shown(&self, relative: &str) -> PathBuf {
-        self.root.join(relative)
+        self.root.join(&self.scope).join(relative)
+    }
+
+    /// Does some work with paths relative to a folder of the set.
+    pub(crate) fn inside<R>(&mut self, folder: &str, work: impl FnOnce(&mut Self) -> R) -> R {
+        let outer = self.scope.clone();
+        self.scope.push(folder);
+        let done = work(self);
+        self.scope = outer;
+        done
     }
 
     /// Throws away what was written. The old set, if there is one, stays.
@@ -168,9 +180,9 @@ impl Staging {
         Ok(())
     }
 
-    /// The top-level names of the set so far.
+    /// The names in the folder at work so far.
     pub(crate) fn entries(&self) -> Result<Vec<String>> {
-        let names = entries(&self.data())?;
+        let names = entries(&self.data().join(&self.scope))?;
         Ok(names
             .iter()
             .map(|name| name.to_string_lossy().into_owned())

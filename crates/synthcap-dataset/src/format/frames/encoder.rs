@@ -7,10 +7,7 @@ use synthcap::{
     frame::{Flow, PixelData, Rgb, Segmentation},
 };
 
-use super::{
-    layout::Layout,
-    record::{self, FileRecord},
-};
+use super::layout::Layout;
 use crate::{
     Encoded, EncodedFile, Encoder, Error, ErrorKind, Result, Sample,
     encode::{npy, png},
@@ -64,19 +61,13 @@ impl FramesEncoder {
 impl Encoder for FramesEncoder {
     fn encode(&self, sample: &Sample) -> Result<Encoded> {
         let mut files = Vec::new();
-        let mut records = Vec::with_capacity(sample.views.len());
         for (view, seen) in sample.views.iter().enumerate() {
-            let mut images = Vec::with_capacity(seen.images.len());
             for pixels in &seen.images {
                 let file = self.image(sample.index, view, pixels)?;
-                images.push((pixels.modality(), FileRecord::of(&file)));
-                files.push(file);
+                files.push(file.showing(view, pixels.modality()));
             }
-            images.sort_by_key(|(modality, _)| *modality);
-            records.push(images);
         }
-        let record = record::line(sample, records)?;
-        Ok(Encoded { files, record })
+        Ok(Encoded::new(sample.index, files))
     }
 }
 

@@ -3,7 +3,6 @@
 
 mod encoder;
 mod layout;
-mod record;
 
 use std::sync::Arc;
 
@@ -11,11 +10,10 @@ use serde_json::{Value, json};
 use synthcap::{Modality, ModalitySet};
 
 use self::{encoder::FramesEncoder, layout::Layout};
-use crate::{AppendFile, Card, Encoded, Encoder, Error, ErrorKind, Plan, Result, Staging, Writer};
+use crate::{Card, Encoder, Error, ErrorKind, Plan, Records, Result, Staging, Writer, record};
 
 const NAME: &str = "frames";
 const VERSION: u32 = 1;
-const INDEX: &str = "frames.jsonl";
 
 /// The plain layout: a folder per modality, a file per image, one line of JSON per
 /// sample.
@@ -43,7 +41,6 @@ pub struct Frames {
 struct Open {
     plan: Arc<Plan>,
     layout: Arc<Layout>,
-    index: AppendFile,
 }
 
 impl Frames {
@@ -52,8 +49,8 @@ impl Frames {
         Self::default()
     }
 
-    fn opened(&mut self) -> Result<&mut Open> {
-        self.open.as_mut().ok_or_else(|| {
+    fn opened(&self) -> Result<&Open> {
+        self.open.as_ref().ok_or_else(|| {
             Error::new(
                 ErrorKind::Internal,
                 "the frames writer was used before it was opened",
@@ -72,25 +69,16 @@ impl Writer for Frames {
         ModalitySet::ALL
     }
 
-    fn open(&mut self, plan: &Arc<Plan>, output: &mut Staging) -> Result<Arc<dyn Encoder>> {
+    fn open(&mut self, plan: &Arc<Plan>, _output: &mut Staging) -> Result<Arc<dyn Encoder>> {
         let layout = Arc::new(Layout::new(plan));
         self.open = Some(Open {
             plan: plan.clone(),
             layout: layout.clone(),
-            index: output.append_to(INDEX)?,
         });
         Ok(Arc::new(FramesEncoder::new(layout)))
     }
 
-    fn append(&mut self, encoded: Encoded, output: &mut Staging) -> Result<()> {
-        let open = self.opened()?;
-        output.write_all(&encoded.files)?;
-        open.index.append(&encoded.record).inspect_err(|_| {
-            output.remove_all(&encoded.files);
-        })
-    }
-
-    fn finish(&mut self, _output: &mut Staging) -> Result<Card> {
+    fn finish(&mut self, _records: &Records, _output: &mut Staging) -> Result<Card> {
         let open = self.opened()?;
         Ok(Card::new(NAME, VERSION, describe(&open.plan, &open.layout)))
     }
@@ -130,7 +118,7 @@ fn describe(plan: &Plan, layout: &Layout) -> Value {
         (modality.name().to_owned(), entry)
     });
     json!({
-        "index": INDEX,
+        "index": record::FILE_NAME,
         "images": Value::Object(images.collect()),
         "conventions": {
             "pose": "wire units: centimetres and degrees, left-handed, X forward, Y right, Z up; roll is applied first, then pitch, then yaw",

@@ -1,4 +1,4 @@
-//! One line of `frames.jsonl`.
+//! One line of the index.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
@@ -7,7 +7,8 @@ use synthcap::{
     Transform, Vec3, frame::FlowDirection,
 };
 
-use crate::{EncodedFile, Error, Result, Sample};
+use super::{DepthRange, FileRecord};
+use crate::{Encoded, EncodedFile, Error, Result, Sample, SampleView};
 
 /// Fields in the order in which people read them. Numbers that are unknown or not
 /// finite become `null`.
@@ -20,6 +21,12 @@ struct SampleRecord<'a> {
     views: Vec<ViewRecord<'a>>,
     objects: Vec<ObjectRecord<'a>>,
     randomization: &'a Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    files: Vec<FileRecord>,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    detail: &'a Value,
 }
 
 #[derive(Serialize)]
@@ -29,6 +36,8 @@ struct ViewRecord<'a> {
     camera_to_world_opencv: Option<[[f64; 4]; 4]>,
     intrinsics: Option<IntrinsicsRecord>,
     flow_direction: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    depth: Option<DepthRange>,
     files: Files,
 }
 
@@ -54,14 +63,6 @@ struct IntrinsicsRecord {
     cx: f64,
     cy: f64,
     k: [[f64; 3]; 3],
-}
-
-/// A file of the sample.
-#[derive(Serialize)]
-pub(super) struct FileRecord {
-    path: String,
-    bytes: u64,
-    sha256: String,
 }
 
 /// By modality, in the order of [`Modality::ALL`].
@@ -98,12 +99,37 @@ struct ObjectViewRecord {
 }
 
 /// The line of a sample, with its newline.
-pub(super) fn line(sample: &Sample, files: Vec<Vec<(Modality, FileRecord)>>) -> Result<Vec<u8>> {
-    let views = sample
-        .views
-        .iter()
-        .zip(files)
-        .map(|(view, files)| ViewRecord {
+pub(crate) fn line(sample: &Sample, encoded: &Encoded) -> Result<Vec<u8>> {
+    let views = sample.views.iter().enumerate();
+    let others = encoded.files.iter().filter(|file| file.image().is_none());
+    let record = SampleRecord {
+        index: sample.index,
+        tick: sample.tick.map(|tick| tick.get()),
+        sim_time_s: sample.sim_time.map(|time| time.as_secs_f64()),
+        seed: sample.seed,
+        views: views
+            .map(|(i, view)| ViewRecord::new(i, view, encoded))
+            .collect(),
+        objects: sample.objects.iter().map(ObjectRecord::from).collect(),
+        randomization: &sample.randomization,
+        shard: encoded.shard.as_deref(),
+        files: others.map(FileRecord::from).collect(),
+        detail: &encoded.detail,
+    };
+    let mut line = serde_json::to_vec(&record).map_err(|e| Error::internal("record", &e))?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+impl<'a> ViewRecord<'a> {
+    fn new(place: usize, view: &'a SampleView, encoded: &Encoded) -> Self {
+        let images = encoded.files.iter().filter_map(|file| {
+            let (of, modality) = file.image()?;
+            (of == place).then(|| (modality, FileRecord::from(file)))
+        });
+        let mut files: Vec<_> = images.collect();
+        files.sort_by_key(|(modality, _)| *modality);
+        Self {
             camera: view.camera.as_str(),
             pose: view.pose.map(PoseRecord::from),
             camera_to_world_opencv: view
@@ -114,20 +140,13 @@ pub(super) fn line(sample: &Sample, files: Vec<Vec<(Modality, FileRecord)>>) -> 
                 Some(Pixels::Flow(flow)) => Some(direction(flow.direction())),
                 _ => None,
             },
+            depth: match view.image(Modality::Depth) {
+                Some(Pixels::Depth(depth)) => DepthRange::of(depth.metres()),
+                _ => None,
+            },
             files: Files(files),
-        });
-    let record = SampleRecord {
-        index: sample.index,
-        tick: sample.tick.map(|tick| tick.get()),
-        sim_time_s: sample.sim_time.map(|time| time.as_secs_f64()),
-        seed: sample.seed,
-        views: views.collect(),
-        objects: sample.objects.iter().map(ObjectRecord::from).collect(),
-        randomization: &sample.randomization,
-    };
-    let mut line = serde_json::to_vec(&record).map_err(|e| Error::internal("record", &e))?;
-    line.push(b'\n');
-    Ok(line)
+        }
+    }
 }
 
 fn direction(direction: FlowDirection) -> &'static str {
@@ -147,8 +166,8 @@ fn xyz(v: Vec3) -> [f32; 3] {
     [v.x, v.y, v.z]
 }
 
-impl FileRecord {
-    pub(super) fn of(file: &EncodedFile) -> Self {
+impl From<&EncodedFile> for FileRecord {
+    fn from(file: &EncodedFile) -> Self {
         Self {
             path: file.path().to_owned(),
             bytes: file.len_bytes(),
