@@ -1,0 +1,1 @@
+"""MuJoCo behind the kit: `python -m mujoco_server`."""
