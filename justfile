@@ -19,6 +19,7 @@ lint:
 features:
     cargo clippy -p synthcap -- -D warnings
     cargo clippy -p synthcap --features server -- -D warnings
+    cargo clippy -p synthcap --features tls -- -D warnings
 
 # Every public item is documented and every link leads somewhere.
 doc:

@@ -56,6 +56,7 @@
 //! # Features
 //!
 //! * `server`: the server kit.
+//! * `tls`: encrypted connections, `https://`, by rustls.
 //! * `config-file`: settings from a TOML file.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -67,6 +68,7 @@ mod error;
 pub mod frame;
 mod geometry;
 mod ids;
+mod io;
 mod latest;
 mod modality;
 mod pace;
@@ -79,6 +81,9 @@ pub mod server;
 mod session;
 mod stats;
 mod streams;
+#[cfg(feature = "tls")]
+mod tls;
+mod token;
 mod wire;
 
 pub use capability::{Capability, ServerInfo, ServerLimits};
@@ -87,6 +92,7 @@ pub use client::{
     Compression, Delivery, Done, FrameSet, FrameSubscription, Keepalive, KeepalivePolicy, Latest,
     Lease, LogLevel, Object, OnError, Planned, Pool, PoolBuilder, PoolResults, PoolStart,
     PoolStats, Preset, Request, Rerun, ServerState, ServerStats, Stamped, Subscribe, Ticket,
+    TlsFiles,
 };
 pub use command::{
     Answer, CaptureSet, CapturedImage, Command, Environment, Lens, Light, SceneQuery, Subscription,
@@ -99,9 +105,10 @@ pub use ids::{CameraName, FrameSeq, ObjectName, RequestId, Tick};
 pub use modality::{Modality, ModalitySet, UnknownModality};
 pub use pace::{Beat, MissedBeats, PaceStats, Pacer};
 pub use scene::{Box2, Box3, CameraState, Label, ObjectState, ObjectView, SceneState};
-pub use session::{Backoff, InputBuffering, ReconnectPolicy, ResendPolicy};
+pub use session::{Backoff, DialTarget, Dialer, InputBuffering, ReconnectPolicy, ResendPolicy};
 pub use stats::Stats;
 pub use streams::FrameStream;
+pub use token::Token;
 
 /// Compiles and runs what the README shows.
 #[cfg(doctest)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{TinyEngine, serve};
 use synthcap::{
     Client, ClientConfig, Compression, Error, ErrorKind, Keepalive, KeepalivePolicy, LogLevel,
-    Preset, ReconnectPolicy,
+    Preset, ReconnectPolicy, TlsFiles,
 };
 use uesynth_contract::PlainServer;
 
@@ -76,6 +76,10 @@ fn the_variables_of_uesynth_are_understood() -> TestResult {
             "http://y:2",
         ),
         (&[("UESYNTH_ENABLE_SSL", "0")], "http://127.0.0.1:50051"),
+        (
+            &[("UESYNTH_ENABLE_SSL", "1"), ("UESYNTH_HOST", "render")],
+            "https://render:50051",
+        ),
     ] {
         let config = ClientConfig::builder().env_from(env(variables)).build()?;
         assert_eq!(config.url, url);
@@ -89,7 +93,6 @@ fn the_variables_of_uesynth_are_understood() -> TestResult {
 #[test]
 fn bad_values_name_their_place_and_what_is_expected() {
     for (name, value, expected) in [
-        ("UESYNTH_ENABLE_SSL", "1", "TLS"),
         ("UESYNTH_ENABLE_SSL", "maybe", "0 or 1"),
         ("UESYNTH_PORT", "http", "port"),
         ("UESYNTH_TIMEOUT", "soon", "seconds"),
@@ -126,8 +129,13 @@ fn bad_values_name_their_place_and_what_is_expected() {
 #[test]
 fn what_a_configuration_prints_reads_back_as_the_same() -> TestResult {
     let config = ClientConfig::builder()
-        .url("http://[::1]:7")
+        .url("https://[::1]:7")
         .preset(Preset::HighThroughput)
+        .tls(TlsFiles {
+            ca_file: Some("ca.pem".into()),
+            server_name: Some("render".to_owned()),
+            ..TlsFiles::default()
+        })
         .tcp_keepalive(None)
         .reconnect(ReconnectPolicy::Never)
         .keepalive(Keepalive {

@@ -30,6 +30,7 @@ pub use camera::{Camera, FrameSet};
 pub use capture_loop::{CaptureLoop, OnError, Planned};
 pub use config::{
     ClientBuilder, ClientConfig, Compression, Keepalive, KeepalivePolicy, LogLevel, Preset,
+    TlsFiles,
 };
 pub use latest::Latest;
 pub use object::Object;

@@ -1,21 +1,32 @@
 //! Starting and stopping a server.
 
 use std::{
-    fmt,
-    net::{SocketAddr, ToSocketAddrs},
+    fmt, io,
+    net::{Ipv4Addr, SocketAddr, ToSocketAddrs},
+    sync::Arc,
     time::Duration,
 };
 
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::codec::CompressionEncoding;
+use futures_util::{Stream, StreamExt};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{codec::CompressionEncoding, service::interceptor::InterceptedService};
 
+#[cfg(feature = "tls")]
+use super::ServerTls;
 use super::{
-    Engine,
+    Engine, Tokens,
+    access::guard,
     host::{DEFAULT_LIMITS, EngineThread, Host},
+    listen::{self, Entrance},
     service::Service,
 };
-use crate::{ServerLimits, proto::ue_synth_service_server::UeSynthServiceServer};
+use crate::{ServerLimits, io::BoxedStream, proto::ue_synth_service_server::UeSynthServiceServer};
 
 /// The entry to serving an engine.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +57,10 @@ impl Server {
             queue: 4096,
             paused: false,
             insecure_public: false,
+            max_connections: 1024,
+            tokens: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 }
@@ -59,6 +74,10 @@ pub struct ServerBuilder<E> {
     queue: usize,
     paused: bool,
     insecure_public: bool,
+    max_connections: usize,
+    tokens: Option<Tokens>,
+    #[cfg(feature = "tls")]
+    tls: Option<ServerTls>,
 }
 
 impl<E> fmt::Debug for ServerBuilder<E> {
@@ -69,6 +88,8 @@ impl<E> fmt::Debug for ServerBuilder<E> {
             .field("queue", &self.queue)
             .field("paused", &self.paused)
             .field("insecure_public", &self.insecure_public)
+            .field("max_connections", &self.max_connections)
+            .field("tokens", &self.tokens)
             .finish_non_exhaustive()
     }
 }
@@ -103,9 +124,32 @@ impl<E: Engine> ServerBuilder<E> {
     }
 
     /// Allows an address that other machines can reach, although nothing here
-    /// protects it: whoever reaches it controls the simulator. Default: refused.
+    /// protects it: whoever reaches it controls the simulator. Default: refused
+    /// without [`tls`](Self::tls) or [`tokens`](Self::tokens).
     pub fn allow_insecure_public(mut self, allow: bool) -> Self {
         self.insecure_public = allow;
+        self
+    }
+
+    /// How many connections may be open. Default 1024; further ones are closed at
+    /// once. A connection that says nothing for 10 s is closed too.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections.max(1);
+        self
+    }
+
+    /// Serves only those who show one of these tokens, and each only what the
+    /// token allows: other requests end with `PermissionDenied`. Default: anybody
+    /// may do everything. Without TLS whoever can listen in learns the tokens.
+    pub fn tokens(mut self, tokens: Tokens) -> Self {
+        self.tokens = Some(tokens);
+        self
+    }
+
+    /// Serves over TLS only. Default: unencrypted.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -115,24 +159,101 @@ impl<E: Engine> ServerBuilder<E> {
     ///
     /// # Errors
     ///
-    /// When the address is unknown, in use, or public without permission.
+    /// When the address is unknown, in use, or public without protection; when
+    /// the files of TLS cannot be used.
     pub async fn start(self) -> Result<ServerHandle, ServerError> {
         let address = self.resolve()?;
         let listener = TcpListener::bind(address).await.map_err(|error| {
             let remedy = "choose another with --listen, or port 0 for a free one";
             ServerError(format!("cannot listen on {address}: {error}; {remedy}"))
         })?;
-        let unusable = |error: std::io::Error| ServerError(format!("cannot serve: {error}"));
         let address = listener.local_addr().map_err(unusable)?;
+        self.serve(address, listen::tcp(listener))
+    }
+
+    /// Starts serving connections that come from elsewhere, such as pipes in
+    /// memory or a simulated network. When there are no more of them, those that
+    /// are open go on. The address of such a server is 0.0.0.0:0.
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use futures_util::stream;
+    /// use synthcap::{Client, Dialer, server::Server};
+    /// use synthcap_sim::{SimConfig, Simulator};
+    ///
+    /// let (near, far) = tokio::io::duplex(1 << 16);
+    /// let engine = Simulator::new(SimConfig::small())?;
+    /// let server = Server::builder(engine).start_on(stream::iter([Ok(far)]))?;
+    ///
+    /// let near = std::sync::Mutex::new(Some(near));
+    /// let dialer = Dialer::new(move |_| {
+    ///     let pipe = near.lock().unwrap().take();
+    ///     async { pipe.ok_or_else(|| std::io::ErrorKind::NotConnected.into()) }
+    /// });
+    /// let client = Client::builder("http://pipe:1").dialer(dialer).connect().await?;
+    /// client.default_camera().rgb().await?;
+    /// # client.close().await?;
+    /// # server.shutdown().await;
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the files of TLS cannot be used.
+    pub fn start_on<S, IO>(self, connections: S) -> Result<ServerHandle, ServerError>
+    where
+        S: Stream<Item = io::Result<IO>> + Send + 'static,
+        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let boxed = connections.map(|taken| taken.map(|stream| Box::new(stream) as BoxedStream));
+        self.serve(nowhere, boxed)
+    }
+
+    fn serve(
+        self,
+        address: SocketAddr,
+        connections: impl Stream<Item = io::Result<BoxedStream>> + Send + 'static,
+    ) -> Result<ServerHandle, ServerError> {
+        let entrance = Entrance {
+            #[cfg(feature = "tls")]
+            tls: self.tls.as_ref().map(ServerTls::load).transpose()?,
+            max_connections: self.max_connections,
+        };
+        let scheme = if self.is_encrypted() { "https" } else { "http" };
         let (host, thread) =
             Host::start(self.engine, self.limits, self.queue, self.paused).map_err(unusable)?;
         let (stop, stopping) = watch::channel(false);
-        let serving = serve(listener, host.clone(), stopping);
+        let (admitted, incoming) = mpsc::channel(16);
+        let tokens = self.tokens.map(Arc::new);
+        let serving = serve(
+            ReceiverStream::new(incoming),
+            host.clone(),
+            tokens,
+            stopping,
+        );
+        let serving = async move {
+            // The entrance closes when the serving has ended.
+            tokio::join!(entrance.open(connections, admitted), serving);
+        };
         Ok(ServerHandle {
             address,
+            scheme,
             stop,
             running: Some((tokio::spawn(serving), host, thread)),
         })
+    }
+
+    #[cfg(feature = "tls")]
+    fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn is_encrypted(&self) -> bool {
+        false
     }
 
     fn resolve(&self) -> Result<SocketAddr, ServerError> {
@@ -146,18 +267,28 @@ impl<E: Engine> ServerBuilder<E> {
         let address = found.next();
         let address =
             address.ok_or_else(|| ServerError(format!("{text:?} is no address to listen on")))?;
-        if address.ip().is_loopback() || self.insecure_public {
+        let protected = self.is_encrypted() || self.tokens.is_some();
+        if address.ip().is_loopback() || protected || self.insecure_public {
             return Ok(address);
         }
         Err(ServerError(format!(
-            "{address} can be reached from other machines, and nothing protects it; \
-             listen on 127.0.0.1, or allow it in words: --insecure-public, \
-             in code allow_insecure_public(true)"
+            "{address} can be reached from other machines, and nothing protects it; listen on \
+             127.0.0.1, protect it by tokens or TLS (--token-file, --tls-cert with --tls-key), \
+             or allow it in words: --insecure-public, in code allow_insecure_public(true)"
         )))
     }
 }
 
-async fn serve(listener: TcpListener, host: Host, mut stopping: watch::Receiver<bool>) {
+fn unusable(error: io::Error) -> ServerError {
+    ServerError(format!("cannot serve: {error}"))
+}
+
+async fn serve(
+    incoming: ReceiverStream<io::Result<listen::Accepted>>,
+    host: Host,
+    tokens: Option<Arc<Tokens>>,
+    mut stopping: watch::Receiver<bool>,
+) {
     let largest = usize::try_from(host.limits.max_message_bytes).unwrap_or(usize::MAX);
     let service = UeSynthServiceServer::new(Service {
         host,
@@ -171,13 +302,12 @@ async fn serve(listener: TcpListener, host: Host, mut stopping: watch::Receiver<
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
     let served = tonic::transport::Server::builder()
-        .tcp_nodelay(true)
         .initial_stream_window_size(4 << 20)
         .initial_connection_window_size(8 << 20)
         .max_frame_size(1 << 20)
         .http2_keepalive_interval(Some(Duration::from_secs(60)))
-        .add_service(service)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped)
+        .add_service(InterceptedService::new(service, guard(tokens)))
+        .serve_with_incoming_shutdown(incoming, stopped)
         .await;
     if let Err(error) = served {
         tracing::error!(%error, "the server failed");
@@ -188,6 +318,7 @@ async fn serve(listener: TcpListener, host: Host, mut stopping: watch::Receiver<
 #[derive(Debug)]
 pub struct ServerHandle {
     address: SocketAddr,
+    scheme: &'static str,
     stop: watch::Sender<bool>,
     running: Option<(JoinHandle<()>, Host, EngineThread)>,
 }
@@ -200,7 +331,7 @@ impl ServerHandle {
 
     /// The address as clients take it.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Stops: open streams end, queued requests are still executed, and the
@@ -229,6 +360,12 @@ impl Drop for ServerHandle {
 /// A server could not be started; one line that names the thing and the remedy.
 #[derive(Clone, Debug)]
 pub struct ServerError(String);
+
+impl ServerError {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
 
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,6 +4,7 @@
 //! synthcap client can use it. The engine runs on one thread of its own: all
 //! clients' requests meet in one queue, which that thread empties between ticks.
 
+mod access;
 mod catalog;
 mod check;
 mod clock;
@@ -11,10 +12,16 @@ mod config;
 mod engine;
 mod executor;
 mod host;
+mod listen;
 mod service;
 mod stream;
 mod subscriptions;
+#[cfg(feature = "tls")]
+mod tls;
 mod unary;
 
+pub use access::{Permissions, Tokens};
 pub use config::{Server, ServerBuilder, ServerError, ServerHandle};
 pub use engine::{Captured, CapturedView, Engine, EngineError, EngineInfo, ResolvedView};
+#[cfg(feature = "tls")]
+pub use tls::ServerTls;

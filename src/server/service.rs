@@ -4,6 +4,7 @@ use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
+    access::Access,
     clock::wall_clock,
     host::Host,
     stream::{self, Replies},
@@ -29,10 +30,11 @@ pub(super) struct Service {
     pub(super) stopping: watch::Receiver<bool>,
 }
 
-/// The command of a unary request, which the stream's decoder reads too.
-fn one(action: Action) -> Result<Command, Status> {
+/// The command of a unary request, which the stream's decoder reads too, if its
+/// caller may have it run.
+fn one(access: Access, action: Action) -> Result<Command, Status> {
     match request_in::decode(Some(action)) {
-        Ok(Asked::One(command)) => Ok(command),
+        Ok(Asked::One(command)) => unary::allowed(access, command),
         Ok(_) => Err(Status::internal("a unary request is a single command")),
         Err(error) => Err(Status::invalid_argument(error.to_string())),
     }
@@ -52,8 +54,14 @@ fn uncompressed_unless<T>(wanted: bool, mut response: Response<T>) -> Response<T
 }
 
 impl Service {
-    async fn done(&self, action: Action) -> Result<Response<CommandResponse>, Status> {
-        unary::command(&self.host, one(action)?).await
+    async fn done<T>(
+        &self,
+        request: Request<T>,
+        action: fn(T) -> Action,
+    ) -> Result<Response<CommandResponse>, Status> {
+        let access = Access::of(&request);
+        let command = one(access, action(request.into_inner()))?;
+        unary::command(&self.host, command).await
     }
 
     async fn image(
@@ -62,7 +70,8 @@ impl Service {
         modality: Modality,
     ) -> Result<Response<ImageResponse>, Status> {
         let compress = wants_compression(&request);
-        let command = capture(request.into_inner(), modality);
+        let access = Access::of(&request);
+        let command = unary::allowed(access, capture(request.into_inner(), modality))?;
         let response = unary::image(&self.host, command).await?;
         Ok(uncompressed_unless(compress, response))
     }
@@ -77,8 +86,9 @@ impl UeSynthService for Service {
         request: Request<Streaming<ActionRequest>>,
     ) -> Result<Response<Replies>, Status> {
         let compress = wants_compression(&request);
+        let access = Access::of(&request);
         let host = self.host.clone();
-        let replies = stream::serve(request.into_inner(), host, self.stopping.clone());
+        let replies = stream::serve(request.into_inner(), host, access, self.stopping.clone());
         Ok(uncompressed_unless(compress, Response::new(replies)))
     }
 
@@ -93,15 +103,15 @@ impl UeSynthService for Service {
         &self,
         request: Request<proto::SetCameraTransformRequest>,
     ) -> Result<Response<CommandResponse>, Status> {
-        self.done(Action::SetCameraTransform(request.into_inner()))
-            .await
+        self.done(request, Action::SetCameraTransform).await
     }
 
     async fn get_camera_transform(
         &self,
         request: Request<proto::GetCameraTransformRequest>,
     ) -> Result<Response<proto::GetCameraTransformResponse>, Status> {
-        let command = one(Action::GetCameraTransform(request.into_inner()))?;
+        let access = Access::of(&request);
+        let command = one(access, Action::GetCameraTransform(request.into_inner()))?;
         unary::camera_transform(&self.host, command).await
     }
 
@@ -144,15 +154,15 @@ impl UeSynthService for Service {
         &self,
         request: Request<proto::SetObjectTransformRequest>,
     ) -> Result<Response<CommandResponse>, Status> {
-        self.done(Action::SetObjectTransform(request.into_inner()))
-            .await
+        self.done(request, Action::SetObjectTransform).await
     }
 
     async fn get_object_transform(
         &self,
         request: Request<proto::GetObjectTransformRequest>,
     ) -> Result<Response<proto::GetObjectTransformResponse>, Status> {
-        let command = one(Action::GetObjectTransform(request.into_inner()))?;
+        let access = Access::of(&request);
+        let command = one(access, Action::GetObjectTransform(request.into_inner()))?;
         unary::object_transform(&self.host, command).await
     }
 
@@ -160,55 +170,56 @@ impl UeSynthService for Service {
         &self,
         request: Request<proto::CreateCameraRequest>,
     ) -> Result<Response<CommandResponse>, Status> {
-        self.done(Action::CreateCamera(request.into_inner())).await
+        self.done(request, Action::CreateCamera).await
     }
 
     async fn destroy_camera(
         &self,
         request: Request<proto::DestroyCameraRequest>,
     ) -> Result<Response<CommandResponse>, Status> {
-        self.done(Action::DestroyCamera(request.into_inner())).await
+        self.done(request, Action::DestroyCamera).await
     }
 
     async fn set_resolution(
         &self,
         request: Request<proto::SetResolutionRequest>,
     ) -> Result<Response<CommandResponse>, Status> {
-        self.done(Action::SetResolution(request.into_inner())).await
+        self.done(request, Action::SetResolution).await
     }
 
     async fn spawn_object(
         &self,
         request: Request<proto::SpawnObjectRequest>,
     ) -> Result<Response<CommandResponse>, Status> {
-        self.done(Action::SpawnObject(request.into_inner())).await
+        self.done(request, Action::SpawnObject).await
     }
 
     async fn destroy_object(
         &self,
         request: Request<proto::DestroyObjectRequest>,
     ) -> Result<Response<CommandResponse>, Status> {
-        self.done(Action::DestroyObject(request.into_inner())).await
+        self.done(request, Action::DestroyObject).await
     }
 
     async fn set_material(
         &self,
         request: Request<proto::SetMaterialRequest>,
     ) -> Result<Response<CommandResponse>, Status> {
-        self.done(Action::SetMaterial(request.into_inner())).await
+        self.done(request, Action::SetMaterial).await
     }
 
     async fn set_lighting(
         &self,
         request: Request<proto::SetLightingRequest>,
     ) -> Result<Response<CommandResponse>, Status> {
-        self.done(Action::SetLighting(request.into_inner())).await
+        self.done(request, Action::SetLighting).await
     }
 
     async fn list_objects(
         &self,
-        _: Request<()>,
+        request: Request<()>,
     ) -> Result<Response<proto::ListObjectsResponse>, Status> {
+        unary::allowed(Access::of(&request), Command::ListObjects)?;
         unary::objects(&self.host).await
     }
 }

@@ -13,6 +13,7 @@ use tonic::{Status, Streaming};
 
 use super::{
     EngineError,
+    access::Access,
     clock::wall_clock,
     executor::{Ran, Runnable},
     host::{Host, Interest, Reply, Work},
@@ -55,11 +56,13 @@ impl Stream for Replies {
 pub(super) fn serve(
     requests: Streaming<ActionRequest>,
     host: Host,
+    access: Access,
     stopping: watch::Receiver<bool>,
 ) -> Replies {
     let (sender, messages) = mpsc::unbounded_channel();
     let session = Session {
         host,
+        access,
         replies: sender,
         open: Arc::default(),
     };
@@ -77,6 +80,7 @@ fn lock(controls: &Controls) -> MutexGuard<'_, HashMap<String, Arc<Control>>> {
 /// One client's stream.
 struct Session {
     host: Host,
+    access: Access,
     replies: mpsc::UnboundedSender<Outgoing>,
     open: Controls,
 }
@@ -124,15 +128,16 @@ impl Session {
                 return;
             }
         };
+        let allowed = self.access.check(&asked);
         match asked {
             Asked::One(command) => {
                 let reply = self.reply(id, Shape::One(command.clone()), place);
-                self.submit(Work::Run(Runnable::One(command)), reply);
+                self.submit(allowed, Work::Run(Runnable::One(command)), reply);
             }
             Asked::Batch(items) => {
                 let (ids, commands) = items.into_iter().unzip();
                 let reply = self.reply(id, Shape::Batch(ids), place);
-                self.submit(Work::Run(Runnable::Batch(commands)), reply);
+                self.submit(allowed, Work::Run(Runnable::Batch(commands)), reply);
             }
             Asked::Subscribe(subscription) => {
                 let reply = self.reply(id, Shape::Other, place);
@@ -143,7 +148,7 @@ impl Session {
                 });
                 let control = reply.control.clone();
                 lock(&self.open).insert(reply.id.clone(), control.clone());
-                self.submit(Work::Subscribe(subscription, control, sink), reply);
+                self.submit(allowed, Work::Subscribe(subscription, control, sink), reply);
             }
             Asked::AddCredits(id, credits) => {
                 if let Some(control) = lock(&self.open).get(&id) {
@@ -159,8 +164,10 @@ impl Session {
         }
     }
 
-    fn submit(&self, work: Work, reply: Box<StreamReply>) {
-        if let Err((error, reply)) = self.host.submit(work, reply) {
+    fn submit(&self, allowed: Result<(), EngineError>, work: Work, reply: Box<StreamReply>) {
+        if let Err(error) = allowed {
+            reply.refuse(error);
+        } else if let Err((error, reply)) = self.host.submit(work, reply) {
             reply.send(Ran::One(Err(failure(error)), unexecuted()));
         }
     }

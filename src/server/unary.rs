@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 use tonic::{Code, Response, Status};
 
 use super::{
+    access::Access,
     executor::{Ran, Runnable},
     host::{Host, Interest, Reply, Work},
 };
@@ -61,6 +62,13 @@ fn code(code: ErrorCode) -> Code {
         ErrorCode::Unavailable => Code::Unavailable,
         ErrorCode::Internal => Code::Internal,
     }
+}
+
+/// The command, if the caller may have it run.
+pub(super) fn allowed(access: Access, command: Command) -> Result<Command, Status> {
+    let checked = access.check_command(&command);
+    checked.map_err(|error| Status::new(code(error.code), error.message))?;
+    Ok(command)
 }
 
 fn status(failure: Failure) -> Status {

@@ -6,6 +6,7 @@
 mod assembly;
 mod backoff;
 mod burst;
+mod dial;
 mod driver;
 mod entry;
 mod hub;
@@ -22,6 +23,10 @@ use std::sync::Arc;
 
 pub use backoff::Backoff;
 pub use burst::InputBuffering;
+pub(crate) use dial::Dialing;
+#[cfg(feature = "tls")]
+pub(crate) use dial::TlsDialing;
+pub use dial::{DialTarget, Dialer};
 pub(crate) use driver::{Order, Policies, PushItem, Session, Waiter, spawn};
 pub(crate) use entry::Job;
 pub(crate) use limiter::{InFlight, Permit};

@@ -7,13 +7,13 @@ use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{
-    Code, Request, Status,
-    codec::CompressionEncoding,
-    metadata::MetadataValue,
-    transport::{Channel, Endpoint},
+    Code, Request, Status, codec::CompressionEncoding, metadata::MetadataValue, transport::Endpoint,
 };
 
-use super::unary::{self, Calls};
+use super::{
+    dial::{self, Dialing, Line},
+    unary::{self, Calls},
+};
 use crate::{
     Error, ErrorKind, ServerInfo,
     proto::{ActionRequest, FrameResponse, ue_synth_service_client::UeSynthServiceClient as Stub},
@@ -49,6 +49,7 @@ pub(crate) trait Transport: Send + 'static {
 /// Connects by tonic over HTTP/2.
 #[derive(Clone, Debug)]
 pub(crate) struct Connector {
+    pub(crate) dialing: Dialing,
     pub(crate) endpoint: Endpoint,
     /// How to connect to servers that are known to permit pings, where that
     /// differs.
@@ -69,7 +70,7 @@ const CHECK_ADDRESS: &str = "is that the address and port of a simulator?";
 impl Connector {
     /// Calls over a channel. `known` is who answers: requests are compressed only
     /// for servers of ours, for a server without gzip refuses them.
-    fn stub(&self, channel: Channel, known: Option<&Peer>) -> Stub<Channel> {
+    fn stub(&self, channel: Line, known: Option<&Peer>) -> Stub<Line> {
         let stub = Stub::new(channel)
             .max_decoding_message_size(self.max_message_bytes)
             .max_encoding_message_size(self.max_message_bytes);
@@ -84,7 +85,7 @@ impl Connector {
     }
 
     /// A channel, and who is at its other end.
-    pub(crate) async fn reach(&self) -> Result<(Channel, Peer), Error> {
+    pub(crate) async fn reach(&self) -> Result<(Line, Peer), Error> {
         let attempt = async {
             let found = self.dial(&self.endpoint).await?;
             match (&self.pinging, &found) {
@@ -106,13 +107,11 @@ impl Connector {
             })
     }
 
-    async fn dial(&self, endpoint: &Endpoint) -> Result<(Channel, Peer), Error> {
-        let channel = endpoint.connect().await.map_err(|error| {
-            let message = format!(
-                "cannot reach {}: is a server listening there?{}",
-                self.url,
-                innermost(&error)
-            );
+    async fn dial(&self, endpoint: &Endpoint) -> Result<(Line, Peer), Error> {
+        let channel = self.dialing.open(endpoint).await.map_err(|error| {
+            let question = dial::question(&error);
+            let (url, cause) = (&self.url, innermost(&error));
+            let message = format!("cannot reach {url}: {question}{cause}");
             Error::with_source(ErrorKind::Unreachable, message, error)
         })?;
         let peer = self.identify(channel.clone()).await?;
@@ -120,7 +119,7 @@ impl Connector {
     }
 
     /// Asks who is at the other end.
-    pub(crate) async fn identify(&self, channel: Channel) -> Result<Peer, Error> {
+    pub(crate) async fn identify(&self, channel: Line) -> Result<Peer, Error> {
         let mut stub = self.stub(channel, None);
         match stub.get_server_info(()).await {
             Ok(info) => {
@@ -147,6 +146,16 @@ impl Connector {
 
     /// The error when the first call over a new connection failed.
     fn unanswered(&self, status: &Status) -> Error {
+        let cause = status_text(status);
+        if dial::is_turned_down(&cause) {
+            let url = &self.url;
+            let message = format!(
+                "{url} turned the TLS connection down{cause}; \
+                 does it ask for a client certificate, of an authority that it knows?"
+            );
+            let denied = ErrorKind::Rejected(crate::ErrorCode::PermissionDenied);
+            return Error::new(denied, message);
+        }
         match status.code() {
             Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded => {
                 let message = format!(

@@ -5,9 +5,9 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use tonic::{Code, Request, Response as Reply, Status, transport::Channel};
+use tonic::{Code, Request, Response as Reply, Status};
 
-use super::Job;
+use super::{Job, dial::Line};
 use crate::{
     Command, Error, ErrorCode, ErrorKind, RequestId,
     proto::{
@@ -50,7 +50,7 @@ pub(crate) fn has_method(job: &Job) -> bool {
     )
 }
 
-pub(super) fn calls(stub: Stub<Channel>) -> Calls {
+pub(super) fn calls(stub: Stub<Line>) -> Calls {
     Arc::new(move |id, request, limit| {
         let stub = stub.clone();
         let called = async move {
@@ -80,7 +80,7 @@ fn is_broken(status: &Status) -> bool {
 }
 
 async fn call(
-    mut stub: Stub<Channel>,
+    mut stub: Stub<Line>,
     request: ActionRequest,
     limit: Duration,
 ) -> Result<FrameResponse, Status> {

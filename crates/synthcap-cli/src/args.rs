@@ -81,6 +81,9 @@ pub(crate) struct CaptureArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
 
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
+
     /// Which camera of the scene to use [default: the first]
     #[arg(long, value_name = "NAME")]
     pub(crate) camera: Option<String>,
@@ -99,7 +102,9 @@ pub(crate) struct CaptureArgs {
 #[command(after_help = "\
 Example:
   synthcap serve --listen 127.0.0.1:50051 --seed 7
-  synthcap info --server http://127.0.0.1:50051      (in another terminal)")]
+  synthcap info --server http://127.0.0.1:50051      (in another terminal)
+  synthcap serve --listen 0.0.0.0:50051 --tls-cert server.pem --tls-key server.key \\
+      --token-file tokens.txt")]
 pub(crate) struct ServeArgs {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
@@ -117,10 +122,52 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) scene: Option<String>,
 
+    /// Serve over TLS with this certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// The private key of that certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// Let only clients in that have a certificate of these authorities (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) client_ca: Option<PathBuf>,
+
+    /// Let only clients in that show a token of this file: one per line, then the permissions that
+    /// it gives, of query, capture, control and simulation, separated by commas [default: all]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+
     /// Allow an address that other machines can reach, although nothing protects it: whoever
     /// reaches it controls the simulator
     #[arg(long)]
     pub(crate) insecure_public: bool,
+}
+
+/// How to be let in by a server.
+#[derive(Args, Clone, Debug, Default, PartialEq)]
+#[command(next_help_heading = "Access to the server")]
+pub(crate) struct AccessArgs {
+    /// The certificates that may vouch for an https:// server (PEM) [default: the system's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// The client's own certificate, for servers that ask for one (PEM)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The private key of that certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// The name in the server's certificate, where it is not the address's
+    #[arg(long, value_name = "NAME")]
+    pub(crate) server_name: Option<String>,
+
+    /// A file with the token to show [default: the variable SYNTHCAP_TOKEN, if set]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// What `info` is asked for.
@@ -132,6 +179,9 @@ pub(crate) struct InfoArgs {
     /// The server
     #[arg(long, value_name = "URL")]
     pub(crate) server: String,
+
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
 
     /// Print JSON
     #[arg(long)]

@@ -3,9 +3,9 @@
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
-use synthcap::{Client, ServerInfo};
+use synthcap::ServerInfo;
 
-use crate::{args::InfoArgs, exit::Result};
+use crate::{access, args::InfoArgs, exit::Result};
 
 /// Pings whose best is shown: the first may pay for cold caches.
 const PINGS: usize = 5;
@@ -16,7 +16,7 @@ const PINGS: usize = 5;
 ///
 /// When the server cannot be reached.
 pub(crate) async fn run(args: InfoArgs) -> Result<()> {
-    let client = Client::connect(&args.server).await?;
+    let client = access::connect(&args.server, args.access).await?;
     let (mut best, mut info) = client.ping().await?;
     for _ in 1..PINGS {
         let (took, newer) = client.ping().await?;

@@ -1,5 +1,6 @@
 //! The synthcap command: arguments, then validated settings, then a run.
 
+mod access;
 mod args;
 mod capture;
 mod draw;

@@ -1,11 +1,12 @@
 //! `synthcap serve`.
 
+use synthcap::server::{ServerTls, Tokens};
 use synthcap_sim::SimConfig;
 
 use crate::{
     args::ServeArgs,
     embedded::{self, Listen},
-    exit::Result,
+    exit::{Result, Stop},
     signal::Interrupt,
 };
 
@@ -25,10 +26,26 @@ pub(crate) async fn run(args: ServeArgs) -> Result<()> {
         ..SimConfig::default()
     };
     let (scene, seed) = (config.scene.clone(), config.seed);
+    let asks_clients = args.client_ca.is_some();
+    let tokens = args.token_file.map(Tokens::from_file).transpose();
+    let identity = args.tls_cert.zip(args.tls_key);
+    let tls = identity.map(|(certificate, key)| ServerTls::new(certificate, key));
     let listen = Listen {
         address: args.listen,
         paused: false,
         insecure_public: args.insecure_public,
+        tokens: tokens.map_err(|error| Stop::usage(error.to_string()))?,
+        tls: match args.client_ca {
+            Some(authorities) => tls.map(|tls| tls.client_ca(authorities)),
+            None => tls,
+        },
+    };
+    let warning = match (&listen.tls, &listen.tokens) {
+        (None, Some(_)) => Some("tokens travel unencrypted; add --tls-cert and --tls-key"),
+        (Some(_), None) if !asks_clients => {
+            Some("whoever reaches it controls the simulator; add --token-file or --client-ca")
+        }
+        _ => None,
     };
     let server = tokio::select! {
         server = embedded::serve(config, listen) => server?,
@@ -36,6 +53,9 @@ pub(crate) async fn run(args: ServeArgs) -> Result<()> {
     };
     // Scripts read the address from here, above all when the port was 0.
     println!("serving scene {scene} (seed {seed}) at {}", server.url());
+    if let Some(warning) = warning.filter(|_| !server.local_addr().ip().is_loopback()) {
+        eprintln!("warning: {warning}");
+    }
     eprintln!("Ctrl-C stops it");
     interrupt.wait().await;
     server.shutdown().await;

@@ -8,7 +8,7 @@ use synthcap::{ModalitySet, Transform};
 use synthcap_dataset::{Existing, Staging};
 
 use crate::{
-    args::{CaptureArgs, PathChoice, Size},
+    args::{AccessArgs, CaptureArgs, PathChoice, Size},
     exit::{Result, Stop},
     path,
 };
@@ -27,6 +27,7 @@ pub(crate) struct CaptureSettings {
     pub(crate) path: PathSettings,
     pub(crate) randomize: bool,
     pub(crate) server: Option<String>,
+    pub(crate) access: AccessArgs,
     pub(crate) camera: Option<String>,
     pub(crate) existing: Existing,
     pub(crate) json: bool,
@@ -81,6 +82,7 @@ impl CaptureSettings {
             path,
             randomize: args.randomize,
             server: args.server,
+            access: args.access,
             camera: args.camera,
             existing,
             json: args.json,
@@ -129,6 +131,7 @@ mod tests {
             path: PathChoice::Orbit,
             randomize: false,
             server: None,
+            access: AccessArgs::default(),
             camera: None,
             overwrite: false,
             json: false,

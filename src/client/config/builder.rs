@@ -2,8 +2,10 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{ClientConfig, Compression, Keepalive, LogLevel, Preset, sources, sources::Layer};
-use crate::{Client, Error, InputBuffering, ReconnectPolicy, ResendPolicy};
+use super::{
+    ClientConfig, Compression, Keepalive, LogLevel, Preset, TlsFiles, sources, sources::Layer,
+};
+use crate::{Client, Dialer, Error, InputBuffering, ReconnectPolicy, ResendPolicy, Token};
 
 /// Settings of a client, before it connects.
 ///
@@ -30,13 +32,17 @@ macro_rules! setters {
         impl ClientBuilder {
             $($(#[$doc])*
             pub fn $field(self, $field: $kind) -> Self {
-                self.change(move |config| config.$field = $field)
+                self.change(move |config| config.$field.clone_from(&$field))
             })*
         }
     };
 }
 
 setters! {
+    /// Whether an address without TLS is an error. Default no.
+    require_tls: bool;
+    /// The certificates of `https://`. Default: the system's authorities.
+    tls: TlsFiles;
     /// How long connecting may take, including the question who answers. Default
     /// 10 s.
     connect_timeout: Duration;
@@ -87,6 +93,16 @@ impl ClientBuilder {
     pub fn url(self, url: impl Into<String>) -> Self {
         let url = url.into();
         self.change(move |config| config.url.clone_from(&url))
+    }
+
+    /// What the client shows to be let in. Default none.
+    pub fn token(self, token: Token) -> Self {
+        self.change(move |config| config.token = Some(token.clone()))
+    }
+
+    /// Another way to connect than TCP to the host of the URL.
+    pub fn dialer(self, dialer: Dialer) -> Self {
+        self.change(move |config| config.dialer = Some(dialer.clone()))
     }
 
     /// How many bytes the server may send ahead, on the stream and on the

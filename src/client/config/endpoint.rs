@@ -1,11 +1,19 @@
 //! From settings to the connector of a session.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
+use http::{HeaderValue, Uri};
+#[cfg(feature = "tls")]
+use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::transport::Endpoint;
 
-use super::{ClientConfig, Compression, KeepalivePolicy, invalid};
-use crate::{Error, session::Connector};
+use super::{ClientConfig, Compression, KeepalivePolicy, TlsFiles, invalid};
+#[cfg(feature = "tls")]
+use crate::session::TlsDialing;
+use crate::{
+    DialTarget, Error, Token,
+    session::{Connector, Dialing},
+};
 
 impl ClientConfig {
     pub(in crate::client) fn connector(&self) -> Result<Connector, Error> {
@@ -23,6 +31,7 @@ impl ClientConfig {
             KeepalivePolicy::WhereAllowed => (quiet, Some(pinging)),
         };
         Ok(Connector {
+            dialing: self.dialing(&url, endpoint.uri())?,
             endpoint,
             pinging,
             url: Arc::from(url),
@@ -34,25 +43,18 @@ impl ClientConfig {
 
     /// The full address, and an endpoint that does not ping.
     fn quiet_endpoint(&self) -> Result<(String, Endpoint), Error> {
-        let url = if self.url.contains("://") {
-            self.url.clone()
-        } else {
-            format!("http://{}", self.url)
-        };
-        let unusable = |why: &str| {
-            invalid(format!(
-                "{:?} is no server address ({why}); write it like http://127.0.0.1:50051",
-                self.url
-            ))
-        };
-        let endpoint = Endpoint::from_shared(url.clone()).map_err(|_| unusable("not a URL"))?;
-        if endpoint.uri().scheme_str() != Some("http") {
-            return Err(unusable("only http:// is built in"));
-        }
+        let url = self.full_url()?;
+        // Who encrypts is decided here and nowhere else: the endpoint sees plain
+        // bytes, and names the scheme in its requests only.
+        let bare = url.replacen("https://", "http://", 1);
+        let invalid = |_| self.unusable("not a URL");
+        let endpoint = Endpoint::from_shared(bare).map_err(invalid)?;
+        let origin = url.parse().map_err(|_| self.unusable("not a URL"))?;
         if endpoint.uri().port().is_none() {
-            return Err(unusable("the port is missing"));
+            return Err(self.unusable("the port is missing"));
         }
         let endpoint = endpoint
+            .origin(origin)
             .connect_timeout(self.connect_timeout)
             .tcp_nodelay(true)
             .tcp_keepalive(self.tcp_keepalive)
@@ -61,4 +63,109 @@ impl ClientConfig {
             .max_frame_size(self.max_frame_bytes);
         Ok((url, endpoint))
     }
+
+    /// The address with its scheme.
+    fn full_url(&self) -> Result<String, Error> {
+        let url = match self.url.split_once("://") {
+            // Nobody named an address, so nobody asked for one without TLS.
+            Some(_) if self.require_tls && self.url == Self::default().url => {
+                self.url.replacen("http", "https", 1)
+            }
+            Some(("http" | "https", _)) => self.url.clone(),
+            Some(_) => return Err(self.unusable("only http:// and https:// are built in")),
+            None if self.require_tls => format!("https://{}", self.url),
+            None => format!("http://{}", self.url),
+        };
+        if url.starts_with("https://") {
+            if cfg!(feature = "tls") {
+                return Ok(url);
+            }
+            return Err(self.unusable("this build has no TLS; add the feature `tls`"));
+        }
+        if self.require_tls {
+            return Err(self.unusable("require_tls asks for TLS, so https:// it must be"));
+        }
+        if self.tls != TlsFiles::default() {
+            let message = "certificates are named, but the address is not https://";
+            return Err(self.unusable(message));
+        }
+        Ok(url)
+    }
+
+    fn unusable(&self, why: &str) -> Error {
+        invalid(format!(
+            "{:?} is no server address ({why}); write it like http://127.0.0.1:50051",
+            self.url
+        ))
+    }
+
+    fn dialing(&self, url: &str, uri: &Uri) -> Result<Dialing, Error> {
+        let host = uri.host().unwrap_or_default();
+        let target = DialTarget {
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port: uri.port_u16().unwrap_or_default(),
+        };
+        let authorization = self.authorization()?;
+        let encrypted = url.starts_with("https://");
+        if authorization.is_some() && !encrypted && !is_local(&target.host) {
+            tracing::warn!(url, "the token travels unencrypted; use https://");
+        }
+        Ok(Dialing {
+            #[cfg(feature = "tls")]
+            tls: encrypted.then(|| self.tls_to(&target)).transpose()?,
+            #[cfg(feature = "tls")]
+            tcp_keepalive: self.tcp_keepalive,
+            dialer: self.dialer.clone(),
+            target,
+            authorization,
+        })
+    }
+
+    /// The header that shows the token.
+    fn authorization(&self) -> Result<Option<HeaderValue>, Error> {
+        let from_file = || self.token_file.as_ref().map(Token::from_file).transpose();
+        let token = match &self.token {
+            Some(token) => Some(token.clone()),
+            None => from_file()?,
+        };
+        let header = token.map(|token| HeaderValue::try_from(format!("Bearer {}", token.as_str())));
+        let header = header.transpose();
+        let mut header = header.map_err(|_| invalid("the token is no header".to_owned()))?;
+        if let Some(value) = &mut header {
+            value.set_sensitive(true);
+        }
+        Ok(header)
+    }
+
+    #[cfg(feature = "tls")]
+    fn tls_to(&self, target: &DialTarget) -> Result<TlsDialing, Error> {
+        let TlsFiles {
+            ca_file,
+            cert_file,
+            key_file,
+            server_name,
+        } = &self.tls;
+        let identity = match (cert_file, key_file) {
+            (Some(certificate), Some(key)) => Some((certificate.as_path(), key.as_path())),
+            (None, None) => None,
+            _ => {
+                let message = "tls_cert_file and tls_key_file go together; name both or neither";
+                return Err(invalid(message.to_owned()));
+            }
+        };
+        let config = crate::tls::client(ca_file.as_deref(), identity).map_err(invalid)?;
+        let name = server_name.as_ref().unwrap_or(&target.host);
+        let server_name = ServerName::try_from(name.clone())
+            .map_err(|_| invalid(format!("{name:?} is no name that a certificate can be for")))?;
+        Ok(TlsDialing {
+            config,
+            server_name,
+        })
+    }
+}
+
+/// Whether only this machine can listen in.
+fn is_local(host: &str) -> bool {
+    let address = host.parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }

@@ -6,12 +6,12 @@ mod policy;
 mod settings;
 mod sources;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 pub use builder::ClientBuilder;
 pub use policy::{Compression, Keepalive, KeepalivePolicy, LogLevel, Preset};
 
-use crate::{Error, ErrorKind, InputBuffering, ReconnectPolicy, ResendPolicy};
+use crate::{Dialer, Error, ErrorKind, InputBuffering, ReconnectPolicy, ResendPolicy, Token};
 
 /// Everything that can be set about a client.
 ///
@@ -25,6 +25,21 @@ pub struct ClientConfig {
     /// The server's address. Default `http://127.0.0.1:50051`. A missing scheme
     /// means `http://`; the port must be named.
     pub url: String,
+    /// Whether an address without TLS is an error; a missing scheme then means
+    /// `https://`. Default no.
+    pub require_tls: bool,
+    /// The certificates of `https://`. Default: the system's authorities, and no
+    /// certificate of the client's own.
+    pub tls: TlsFiles,
+    /// What the client shows to be let in. Default none. Without TLS whoever can
+    /// listen in learns it.
+    pub token: Option<Token>,
+    /// A file that holds the token; read once, when a client is made. Not used
+    /// where [`token`](Self::token) is set. Default none.
+    pub token_file: Option<PathBuf>,
+    /// Another way to connect than TCP to the host of the URL. Default none. Only
+    /// code can set it.
+    pub dialer: Option<Dialer>,
     /// How long connecting may take, including the question who answers. Default
     /// 10 s. Each attempt to connect again has the same limit.
     pub connect_timeout: Duration,
@@ -80,10 +95,30 @@ pub struct ClientConfig {
     pub log_level: LogLevel,
 }
 
+/// The files of TLS, all in PEM form, and the name that is expected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificates of the authorities that may vouch for the server. Default:
+    /// those of the system. A server's own certificate, signed by itself, will do.
+    pub ca_file: Option<PathBuf>,
+    /// The client's certificate, for servers that ask for one (mutual TLS).
+    pub cert_file: Option<PathBuf>,
+    /// Its private key.
+    pub key_file: Option<PathBuf>,
+    /// The name that the server's certificate must be for. Default: the host of
+    /// the URL.
+    pub server_name: Option<String>,
+}
+
 impl Default for ClientConfig {
     fn default() -> Self {
         Self {
             url: "http://127.0.0.1:50051".to_owned(),
+            require_tls: false,
+            tls: TlsFiles::default(),
+            token: None,
+            token_file: None,
+            dialer: None,
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             max_captures_in_flight: 64,

@@ -1,10 +1,10 @@
 //! Every setting by its key: how text becomes a value and a value text. The file,
 //! the environment and the printed configuration share it.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::{ClientConfig, Compression, KeepalivePolicy, LogLevel};
-use crate::{Backoff, InputBuffering, ReconnectPolicy, ResendPolicy};
+use crate::{Backoff, InputBuffering, ReconnectPolicy, ResendPolicy, Token};
 
 /// A setting that can be given as text.
 #[derive(Debug)]
@@ -21,6 +21,11 @@ pub(super) struct Setting {
 impl Setting {
     pub(super) fn variable(&self) -> String {
         format!("SYNTHCAP_{}", self.key.to_ascii_uppercase())
+    }
+
+    /// Whether messages must not show what was given.
+    pub(super) fn is_secret(&self) -> bool {
+        self.key == "token"
     }
 
     pub(super) fn named(key: &str) -> Option<&'static Self> {
@@ -42,9 +47,18 @@ macro_rules! settings {
 const SECONDS: &str = "a number of seconds above 0, such as 2.5";
 const COUNT: &str = "a whole number above 0";
 const BYTES: &str = "a whole number of bytes";
+const FILE: &str = "the path of a file";
 
 settings! {
     "url", "an address such as http://127.0.0.1:50051", url, text, String::clone;
+    "require_tls", "true or false", require_tls, truth, bool::to_string;
+    "tls_ca_file", FILE, tls.ca_file, file, show_file;
+    "tls_cert_file", FILE, tls.cert_file, file, show_file;
+    "tls_key_file", FILE, tls.key_file, file, show_file;
+    "tls_server_name", "the name in the server's certificate", tls.server_name,
+        name, show_name;
+    "token", "letters, digits and -._~+/= (it is not shown)", token, token, show_token;
+    "token_file", FILE, token_file, file, show_file;
     "connect_timeout_s", SECONDS, connect_timeout, seconds, show_seconds;
     "request_timeout_s", SECONDS, request_timeout, seconds, show_seconds;
     "max_captures_in_flight", COUNT, max_captures_in_flight, number, usize::to_string;
@@ -76,6 +90,37 @@ fn put<T>(slot: &mut T, value: Option<T>) -> Option<()> {
 
 fn text(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// Empty means none, so that what is printed reads back.
+fn file(path: &str) -> Option<Option<PathBuf>> {
+    Some((!path.is_empty()).then(|| path.into()))
+}
+
+fn show_file(path: &Option<PathBuf>) -> String {
+    let shown = path.as_ref().map(|path| path.display().to_string());
+    shown.unwrap_or_default()
+}
+
+fn name(name: &str) -> Option<Option<String>> {
+    Some(text(name))
+}
+
+fn show_name(name: &Option<String>) -> String {
+    name.clone().unwrap_or_default()
+}
+
+fn token(text: &str) -> Option<Option<Token>> {
+    if text.is_empty() {
+        return Some(None);
+    }
+    Token::new(text).ok().map(Some)
+}
+
+/// Reads back as an error rather than as a token of this text.
+fn show_token(token: &Option<Token>) -> String {
+    let shown = token.as_ref().map(|_| "(not shown)".to_owned());
+    shown.unwrap_or_default()
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Option<T> {

@@ -7,13 +7,14 @@ use super::{
 use crate::Error;
 
 /// What one source sets, not applied yet.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Layer {
     pub(super) preset: Option<Preset>,
     values: Vec<Value>,
 }
 
-#[derive(Clone, Debug)]
+/// Without `Debug`, for the text may be a secret.
+#[derive(Clone)]
 struct Value {
     setting: &'static Setting,
     text: String,
@@ -30,7 +31,10 @@ impl Layer {
                 text,
                 origin,
             } = value;
-            (setting.set)(config, text).ok_or_else(|| unusable(origin, text, setting.expects))?;
+            (setting.set)(config, text).ok_or_else(|| {
+                let shown = if setting.is_secret() { "..." } else { text };
+                unusable(origin, shown, setting.expects)
+            })?;
         }
         Ok(())
     }
@@ -78,18 +82,22 @@ pub(super) fn environment(lookup: impl Fn(&str) -> Option<String>) -> Result<Lay
 
 /// The variables that users of UESynth have set already.
 fn uesynth(lookup: impl Fn(&str) -> Option<String>, layer: &mut Layer) -> Result<(), Error> {
-    if let Some(text) = lookup("UESYNTH_ENABLE_SSL") {
-        match truth(&text) {
-            Some(false) => {}
-            Some(true) => {
-                return Err(invalid(
-                    "UESYNTH_ENABLE_SSL asks for TLS, which this build does not have; \
-                     unset it to connect without encryption"
-                        .to_owned(),
-                ));
-            }
-            None => return Err(unusable("UESYNTH_ENABLE_SSL", &text, "0 or 1")),
+    let tls = match lookup("UESYNTH_ENABLE_SSL") {
+        Some(text) => {
+            truth(&text).ok_or_else(|| unusable("UESYNTH_ENABLE_SSL", &text, "0 or 1"))?
         }
+        None => false,
+    };
+    if tls && !cfg!(feature = "tls") {
+        return Err(invalid(
+            "UESYNTH_ENABLE_SSL asks for TLS, which this build does not have (feature `tls`); \
+             unset it to connect without encryption"
+                .to_owned(),
+        ));
+    }
+    if tls {
+        let origin = "UESYNTH_ENABLE_SSL".to_owned();
+        layer.push("require_tls", "true".to_owned(), origin);
     }
     let (host, port) = (lookup("UESYNTH_HOST"), lookup("UESYNTH_PORT"));
     if let Some(port) = &port
@@ -106,7 +114,8 @@ fn uesynth(lookup: impl Fn(&str) -> Option<String>, layer: &mut Layer) -> Result
         } else {
             host
         };
-        let url = format!("http://{host}:{port}");
+        let scheme = if tls { "https" } else { "http" };
+        let url = format!("{scheme}://{host}:{port}");
         layer.push("url", url, "UESYNTH_HOST with UESYNTH_PORT".to_owned());
     }
     for (variable, key) in [

@@ -16,6 +16,7 @@ use self::{
     shot::{Pending, Photographer},
 };
 use crate::{
+    access,
     embedded::{self, Listen},
     exit::{Failure, Result, Stop},
     progress::Progress,
@@ -69,7 +70,8 @@ async fn capture(settings: CaptureSettings, report: &mut Report) -> Result<()> {
 /// The server of the settings, or the embedded one.
 async fn connect(settings: &CaptureSettings) -> Result<(Client, Option<ServerHandle>)> {
     if let Some(url) = &settings.server {
-        return Ok((Client::connect(url).await?, None));
+        let client = access::connect(url, settings.access.clone()).await?;
+        return Ok((client, None));
     }
     let config = SimConfig {
         seed: settings.seed.unwrap_or_default(),
@@ -80,7 +82,7 @@ async fn connect(settings: &CaptureSettings) -> Result<(Client, Option<ServerHan
     let listen = Listen {
         address: "127.0.0.1:0".to_owned(),
         paused: true,
-        insecure_public: false,
+        ..Listen::default()
     };
     let server = embedded::serve(config, listen).await?;
     let client = Client::connect(server.url()).await?;

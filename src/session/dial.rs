@@ -1,0 +1,259 @@
+//! How the bytes of a connection are got: by TCP or by the program's own
+//! dialer, with TLS over either, and what every call over it carries.
+
+use std::{
+    fmt,
+    future::Future,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{HeaderValue, Request, Response, Uri, header::AUTHORIZATION};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tonic::{
+    body::Body,
+    transport::{Channel, Endpoint, channel::ResponseFuture},
+};
+use tower_service::Service;
+
+use crate::io::BoxedStream;
+
+type Dialed = Pin<Box<dyn Future<Output = io::Result<BoxedStream>> + Send>>;
+
+/// Where a connection should lead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialTarget {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl DialTarget {
+    /// The host of the client's URL: a name or an address, without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port of the client's URL.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+/// How a client gets its connections, where TCP to the host of its URL is not
+/// it: proxies, pipes in memory, simulated networks. It is called for every
+/// connection, also after one was lost. For an `https://` URL the client speaks
+/// TLS over what it gives.
+///
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// # let server = synthcap_sim::serve(synthcap_sim::SimConfig::small()).await?;
+/// use synthcap::{Client, Dialer};
+/// use tokio::net::TcpStream;
+///
+/// // The URL names the simulator; the bytes go by another way.
+/// let way = server.local_addr();
+/// let dialer = Dialer::new(move |_| TcpStream::connect(way));
+/// let client = Client::builder("http://simulator:50051")
+///     .dialer(dialer)
+///     .connect()
+///     .await?;
+/// assert_eq!(client.server_info().unwrap().engine_name, "synthcap-sim");
+/// # client.close().await?;
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Dialer(Arc<dyn Fn(DialTarget) -> Dialed + Send + Sync>);
+
+impl Dialer {
+    /// Gets each connection from this function.
+    pub fn new<F, Fut, IO>(dial: F) -> Self
+    where
+        F: Fn(DialTarget) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = io::Result<IO>> + Send + 'static,
+        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        Self(Arc::new(move |target| {
+            let dialed = dial(target);
+            Box::pin(async move { Ok(Box::new(dialed.await?) as BoxedStream) })
+        }))
+    }
+}
+
+/// The same function, not an equal one.
+impl PartialEq for Dialer {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Dialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Dialer(..)")
+    }
+}
+
+/// TLS to one server.
+#[cfg(feature = "tls")]
+#[derive(Clone, Debug)]
+pub(crate) struct TlsDialing {
+    pub(crate) config: Arc<tokio_rustls::rustls::ClientConfig>,
+    pub(crate) server_name: tokio_rustls::rustls::pki_types::ServerName<'static>,
+}
+
+/// How to get the connections of a client.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialing {
+    pub(crate) target: DialTarget,
+    pub(crate) dialer: Option<Dialer>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<TlsDialing>,
+    /// Beneath TLS; elsewhere the endpoint sees to it.
+    #[cfg(feature = "tls")]
+    pub(crate) tcp_keepalive: Option<std::time::Duration>,
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+impl Dialing {
+    /// A connection with HTTP/2 set up over it.
+    pub(crate) async fn open(&self, endpoint: &Endpoint) -> Result<Line, tonic::transport::Error> {
+        let channel = if self.is_plain_tcp() {
+            endpoint.connect().await?
+        } else {
+            endpoint.connect_with_connector(self.clone()).await?
+        };
+        Ok(Line {
+            channel,
+            authorization: self.authorization.clone(),
+        })
+    }
+
+    fn is_plain_tcp(&self) -> bool {
+        self.dialer.is_none() && !self.is_encrypted()
+    }
+
+    #[cfg(feature = "tls")]
+    fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn is_encrypted(&self) -> bool {
+        false
+    }
+
+    async fn dial(&self) -> Result<BoxedStream, DialError> {
+        let dialed = match &self.dialer {
+            Some(dialer) => (dialer.0)(self.target.clone()).await,
+            None => self.tcp().await,
+        };
+        let dialed = dialed.map_err(DialError::Unreachable)?;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            let connector = tokio_rustls::TlsConnector::from(tls.config.clone());
+            let encrypted = connector.connect(tls.server_name.clone(), dialed).await;
+            return Ok(Box::new(encrypted.map_err(DialError::Handshake)?));
+        }
+        Ok(dialed)
+    }
+
+    async fn tcp(&self) -> io::Result<BoxedStream> {
+        let DialTarget { host, port } = &self.target;
+        let stream = TcpStream::connect((host.as_str(), *port)).await?;
+        stream.set_nodelay(true)?;
+        #[cfg(feature = "tls")]
+        if let Some(time) = self.tcp_keepalive {
+            let keepalive = socket2::TcpKeepalive::new().with_time(time);
+            socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        }
+        Ok(Box::new(stream))
+    }
+}
+
+impl Service<Uri> for Dialing {
+    type Response = TokioIo<BoxedStream>;
+    type Error = DialError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, DialError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DialError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let dialing = self.clone();
+        Box::pin(async move { dialing.dial().await.map(TokioIo::new) })
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum DialError {
+    Unreachable(io::Error),
+    #[cfg_attr(not(feature = "tls"), expect(dead_code))]
+    Handshake(io::Error),
+}
+
+impl fmt::Display for DialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreachable(_) => "no connection",
+            Self::Handshake(_) => "the TLS handshake failed",
+        })
+    }
+}
+
+impl std::error::Error for DialError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let (Self::Unreachable(cause) | Self::Handshake(cause)) = self;
+        Some(cause)
+    }
+}
+
+/// What to look at when there is no connection.
+pub(crate) fn question(error: &(dyn std::error::Error + 'static)) -> &'static str {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(DialError::Handshake(_)) = error.downcast_ref() {
+            return "TLS failed; does it serve TLS, and do both sides know the other's CA?";
+        }
+        cause = error.source();
+    }
+    "is a server listening there?"
+}
+
+/// Whether this is a peer that turned a TLS connection down. In TLS 1.3 a client
+/// learns only after the handshake that its certificate is missing or unknown,
+/// and of the error HTTP/2 keeps no more than the text.
+pub(crate) fn is_turned_down(cause: &str) -> bool {
+    cause.contains("received fatal alert")
+}
+
+/// A connection on which every call carries the client's token.
+#[derive(Clone)]
+pub(crate) struct Line {
+    channel: Channel,
+    /// Marked as sensitive, so that nothing below logs or indexes it.
+    authorization: Option<HeaderValue>,
+}
+
+impl Service<Request<Body>> for Line {
+    type Response = Response<Body>;
+    type Error = tonic::transport::Error;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.channel.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> ResponseFuture {
+        if let Some(token) = &self.authorization {
+            request.headers_mut().insert(AUTHORIZATION, token.clone());
+        }
+        self.channel.call(request)
+    }
+}
