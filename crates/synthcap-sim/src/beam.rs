@@ -9,7 +9,7 @@ use glam::{Vec2, Vec3A};
 
 use crate::{
     camera::Eye,
-    trace::{Hit, Instance, Tracer},
+    trace::{Instance, Tracer},
     tree::{Ray, meets_box},
 };
 
@@ -60,17 +60,20 @@ impl Region {
     }
 
     /// Grown by a distance in metres, which makes up for rounding.
-    fn grown(self, by: f32) -> Self {
+    pub(crate) fn grown(self, by: f32) -> Self {
         let planes = self.planes.map(|(normal, offset)| (normal, offset + by));
         Self { planes }
     }
 
     /// The region in an instance's own space.
-    fn local(&self, instance: &Instance) -> Self {
-        let matrix = instance.to_world.matrix3.transpose();
+    pub(crate) fn local(&self, instance: &Instance) -> Self {
         let translation = instance.to_world.translation;
-        let local =
-            |(normal, offset): (Vec3A, f32)| (matrix * normal, offset + normal.dot(translation));
+        let local = |(normal, offset): (Vec3A, f32)| {
+            (
+                instance.local_plane(normal),
+                offset + normal.dot(translation),
+            )
+        };
         Self {
             planes: self.planes.map(local),
         }
@@ -80,7 +83,6 @@ impl Region {
 /// The instances, and in them the leaves, that rays in a region can meet.
 #[derive(Debug, Default)]
 pub(crate) struct Beam {
-    /// Nearest first.
     items: Vec<Item>,
     leaves: Vec<u32>,
     /// Too many for a list.
@@ -92,74 +94,43 @@ pub(crate) struct Beam {
 #[derive(Clone, Copy, Debug)]
 struct Item {
     instance: u32,
-    /// A ray's parameter before which it does not meet the instance.
-    nearest: f32,
     /// A range of the beam's leaves; `None`: the whole mesh.
     leaves: Option<(u32, u32)>,
 }
 
 impl Beam {
-    /// For rays within a region.
-    pub(crate) fn new(tracer: &Tracer, region: Region) -> Self {
-        Self::list(tracer, region, |_, _| 0.0)
-    }
-
-    /// For the rays of an eye between two image positions; `depths` are those
-    /// before which each instance does not begin, metres.
-    pub(crate) fn of_eye(
-        tracer: &Tracer,
-        eye: &Eye,
-        (low, high): (Vec2, Vec2),
-        depths: &[f32],
-    ) -> Self {
-        let region = Region::frustum(eye, low, high, f32::INFINITY);
-        let corners = [
-            low,
-            Vec2::new(high.x, low.y),
-            high,
-            Vec2::new(low.x, high.y),
-        ];
-        let corners = corners.map(|at| eye.ray(at));
-        Self::list(tracer, region, |index, leaves| match leaves {
-            Some(leaves) => {
-                let instance = &tracer.instances()[index as usize];
-                let local = corners.each_ref().map(|ray| instance.local(ray));
-                // A little less, for rounding.
-                0.9999 * instance.mesh.nearest_of(&local, leaves)
-            }
-            None => depths[index as usize],
-        })
-    }
-
-    /// `nearest` gives for an instance, or for some of its leaves, a parameter
-    /// before which no ray of the region meets it.
-    fn list(tracer: &Tracer, region: Region, nearest: impl Fn(u32, Option<&[u32]>) -> f32) -> Self {
+    /// For rays within a region, none of which meets the instance `own`.
+    pub(crate) fn new(tracer: &Tracer, region: Region, own: Option<u32>) -> Self {
         let mut beam = Self::default();
-        let region = region.grown(2e-4 + 4e-6 * tracer.reach());
+        let region = region.grown(tracer.margin());
         tracer.visit_region(&region, |index| {
-            let start = beam.leaves.len();
-            let instance = &tracer.instances()[index as usize];
-            let local = region.local(instance);
-            let few = instance
-                .mesh
-                .leaves_in(&local, MAX_LEAVES, &mut beam.leaves);
-            if !few {
-                beam.leaves.truncate(start);
-            }
-            let found = few.then_some(&beam.leaves[start..]);
-            if found.is_none_or(|leaves| !leaves.is_empty()) {
-                beam.items.push(Item {
-                    instance: index,
-                    nearest: nearest(index, found),
-                    leaves: few.then_some((start as u32, beam.leaves.len() as u32)),
-                });
+            if own != Some(index) {
+                beam.add(tracer, index, &region);
             }
             beam.many = beam.items.len() > MAX_ITEMS;
             beam.many
         });
-        beam.items.sort_by(|a, b| a.nearest.total_cmp(&b.nearest));
         beam.flat = !beam.many && beam.is_flat(tracer, &region);
         beam
+    }
+
+    /// Adds what an instance has in a region.
+    fn add(&mut self, tracer: &Tracer, index: u32, region: &Region) {
+        let start = self.leaves.len();
+        let instance = &tracer.instances()[index as usize];
+        let local = region.local(instance);
+        let few = instance
+            .mesh
+            .leaves_in(&local, MAX_LEAVES, &mut self.leaves);
+        if !few {
+            self.leaves.truncate(start);
+        }
+        if !few || self.leaves.len() > start {
+            self.items.push(Item {
+                instance: index,
+                leaves: few.then_some((start as u32, self.leaves.len() as u32)),
+            });
+        }
     }
 
     fn is_flat(&self, tracer: &Tracer, region: &Region) -> bool {
@@ -192,50 +163,28 @@ impl Beam {
         &self.leaves[from as usize..to as usize]
     }
 
-    /// The nearest hit of a ray of the region.
+    /// Whether anything lies on a ray of the region but `own`, which is known not
+    /// to. `last` is the place in the list to begin with, and becomes that of what
+    /// was found: neighbouring rays mostly agree.
     #[inline]
-    pub(crate) fn closest(&self, tracer: &Tracer, mut ray: Ray) -> Hit {
+    pub(crate) fn blocked(
+        &self,
+        tracer: &Tracer,
+        ray: Ray,
+        own: Option<u32>,
+        last: &mut usize,
+    ) -> bool {
         if self.many {
-            return tracer.closest(ray);
-        }
-        let mut best = Hit::MISS;
-        for item in &self.items {
-            if item.nearest >= ray.tmax {
-                break;
-            }
-            let instance = &tracer.instances()[item.instance as usize];
-            let hit = match item.leaves {
-                Some(range) => {
-                    let leaves = self.leaves(range);
-                    instance.mesh.closest_in(instance.local(&ray), leaves)
-                }
-                None if meets_box(&ray, tracer.bounds(item.instance)) => {
-                    instance.mesh.closest(instance.local(&ray))
-                }
-                None => None,
-            };
-            if let Some(hit) = hit {
-                ray.tmax = hit.t;
-                best = hit.of(item.instance);
-            }
-        }
-        best
-    }
-
-    /// Whether anything lies on a ray of the region. `last` is the place in the
-    /// list to begin with, and becomes that of what was found: neighbouring rays
-    /// mostly agree.
-    #[inline]
-    pub(crate) fn blocked(&self, tracer: &Tracer, ray: Ray, last: &mut usize) -> bool {
-        if self.many {
-            return tracer.blocked(ray, &mut None);
+            return tracer.blocked(ray, own, &mut None);
         }
         if let Some(item) = self.items.get(*last)
+            && own != Some(item.instance)
             && self.blocks(item, tracer, &ray)
         {
             return true;
         }
-        let mut others = (0..self.items.len()).filter(|i| i != last);
+        let other = |&i: &usize| i != *last && own != Some(self.items[i].instance);
+        let mut others = (0..self.items.len()).filter(other);
         let found = others.find(|&i| self.blocks(&self.items[i], tracer, &ray));
         *last = found.unwrap_or(*last);
         found.is_some()

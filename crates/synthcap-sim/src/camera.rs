@@ -61,6 +61,21 @@ impl Eye {
         self.forward + slope.x * self.right - slope.y * self.up
     }
 
+    /// The direction to an image position, and how it changes from one column and
+    /// from one row to the next.
+    pub(crate) fn directions(&self, at: Vec2) -> [Vec3A; 3] {
+        [
+            self.direction(at),
+            self.right / self.focal.x,
+            -self.up / self.focal.y,
+        ]
+    }
+
+    /// Focal lengths in pixels.
+    pub(crate) fn focal(&self) -> Vec2 {
+        self.focal
+    }
+
     /// The ray through an image position in pixels.
     #[inline]
     pub(crate) fn ray(&self, at: Vec2) -> Ray {

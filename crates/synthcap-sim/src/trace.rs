@@ -77,6 +77,22 @@ impl Instance {
         )
     }
 
+    /// A place in the instance's own space.
+    pub(crate) fn local_place(&self, place: Vec3A) -> Vec3A {
+        self.to_local.transform_point3a(place)
+    }
+
+    /// A way in the instance's own space.
+    pub(crate) fn local_way(&self, way: Vec3A) -> Vec3A {
+        self.to_local.transform_vector3a(way)
+    }
+
+    /// What ways in the instance's own space are multiplied by to get the same
+    /// as in the world.
+    pub(crate) fn local_plane(&self, normal: Vec3A) -> Vec3A {
+        self.to_world.matrix3.transpose() * normal
+    }
+
     /// Whether the ray meets this instance, whatever stands before it.
     #[inline]
     pub(crate) fn blocks(&self, ray: &Ray) -> bool {
@@ -107,6 +123,13 @@ impl Instance {
         } else {
             1.0
         }
+    }
+
+    /// Whether nothing of the instance lies before a hit's triangle on one of its
+    /// sides.
+    #[inline]
+    pub(crate) fn is_open(&self, hit: &Hit, side: f32) -> bool {
+        self.mesh.is_open(hit.triangle, side)
     }
 
     /// The flat normal of a hit's triangle in the world, on one of its sides.
@@ -221,24 +244,34 @@ impl Tracer {
         self.reach
     }
 
+    /// By how much a region is to be grown to make up for rounding, metres.
+    pub(crate) fn margin(&self) -> f32 {
+        2e-4 + 4e-6 * self.reach
+    }
+
     /// Visits the instances that may reach into a region, until `visit` returns
     /// true.
     pub(crate) fn visit_region(&self, region: &Region, mut visit: impl FnMut(u32) -> bool) {
         self.tree.walk_region(region, |leaf| visit(self.leaf(leaf)));
     }
 
-    /// Whether anything lies on the ray. `likely` is the instance to look at
-    /// first, and becomes the one found: neighbouring rays mostly agree.
+    /// Whether anything lies on the ray but `own`, which is known not to.
+    /// `likely` is the instance to look at first, and becomes the one found:
+    /// neighbouring rays mostly agree.
     #[inline]
-    pub(crate) fn blocked(&self, ray: Ray, likely: &mut Option<u32>) -> bool {
+    pub(crate) fn blocked(&self, ray: Ray, own: Option<u32>, likely: &mut Option<u32>) -> bool {
         let before = likely.take();
-        *likely = before.filter(|&index| self.instances[index as usize].blocks(&ray));
+        let other = before.filter(|_| before != own);
+        *likely = other.filter(|&index| self.instances[index as usize].blocks(&ray));
         if likely.is_some() {
             return true;
         }
         self.tree.walk(ray, |leaf, ray| {
             let index = self.leaf(leaf);
-            if before != Some(index) && self.instances[index as usize].blocks(ray) {
+            if before != Some(index)
+                && own != Some(index)
+                && self.instances[index as usize].blocks(ray)
+            {
                 *likely = Some(index);
             }
             likely.is_some()

@@ -6,17 +6,20 @@ pub(crate) mod furniture;
 mod gltf;
 mod lathe;
 mod library;
+mod packet;
 mod props;
 mod solids;
 mod toys;
 
-use glam::{Mat4, Vec2, Vec3, Vec3A, Vec4};
+use glam::{Mat4, Vec2, Vec3, Vec3A};
 use obvhs::aabb::Aabb;
+use rayon::prelude::*;
 
 pub(crate) use self::{
     builder::MeshBuilder,
     gltf::load as load_gltf,
     library::{SHAPE_NAMES, shape},
+    packet::{Affine, Facets, Lens, Packet},
 };
 use crate::{
     beam::Region,
@@ -24,12 +27,12 @@ use crate::{
     tree::{Ray, Tree},
 };
 
-/// How far outside its edges a triangle still counts as hit, in barycentric
-/// units, so that a ray between two neighbours never slips through.
-const EDGE_SLACK: f32 = 2e-6;
-
 /// What lies this near to a plane lies in it: less than rays are lifted off.
 const FLATNESS_M: f32 = 1e-5;
+
+/// In meshes of more triangles than this, none is found to be open: that would
+/// take long, and foliage has none.
+const MAX_OPEN_SEARCH: usize = 20_000;
 
 /// The geometry that rays meet: one corner and two edges, metres.
 #[derive(Clone, Copy, Debug)]
@@ -37,110 +40,6 @@ pub(crate) struct Triangle {
     pub(crate) corner: Vec3A,
     pub(crate) edge1: Vec3A,
     pub(crate) edge2: Vec3A,
-}
-
-/// Four triangles side by side. Unused ones have no area and are never hit.
-#[derive(Clone, Copy, Debug)]
-struct Packet {
-    corner: [Vec4; 3],
-    edge1: [Vec4; 3],
-    edge2: [Vec4; 3],
-    /// Edge 1 x edge 2.
-    normal: [Vec4; 3],
-    /// A bit for each triangle in use.
-    used: u32,
-}
-
-fn cross(a: &[Vec4; 3], b: &[Vec4; 3]) -> [Vec4; 3] {
-    [
-        a[1] * b[2] - a[2] * b[1],
-        a[2] * b[0] - a[0] * b[2],
-        a[0] * b[1] - a[1] * b[0],
-    ]
-}
-
-fn dot(a: &[Vec4; 3], b: &[Vec4; 3]) -> Vec4 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-impl Packet {
-    const SIZE: usize = 4;
-
-    fn new(triangles: &[Triangle]) -> Self {
-        let lanes = |part: fn(&Triangle) -> Vec3A| -> [Vec4; 3] {
-            std::array::from_fn(|axis| {
-                Vec4::from_array(std::array::from_fn(|i| {
-                    triangles.get(i).map_or(0.0, |t| part(t)[axis])
-                }))
-            })
-        };
-        let (edge1, edge2) = (lanes(|t| t.edge1), lanes(|t| t.edge2));
-        Self {
-            corner: lanes(|t| t.corner),
-            normal: cross(&edge1, &edge2),
-            used: (1 << triangles.len()) - 1,
-            edge1,
-            edge2,
-        }
-    }
-
-    /// Whether a triangle may reach into a region: whether there is one that no
-    /// plane has wholly on its outside.
-    fn reaches(&self, region: &Region) -> bool {
-        self.reaching(region) != 0
-    }
-
-    /// A bit for each triangle that may reach into a region.
-    fn reaching(&self, region: &Region) -> u32 {
-        let mut inside = 0b1111;
-        for (normal, offset) in region.planes {
-            let normal = normal.to_array().map(Vec4::splat);
-            let corner = dot(&self.corner, &normal) + Vec4::splat(offset);
-            let second = corner + dot(&self.edge1, &normal);
-            let third = corner + dot(&self.edge2, &normal);
-            inside &= corner.max(second).max(third).cmpge(Vec4::ZERO).bitmask();
-        }
-        inside & self.used
-    }
-
-    /// A parameter before which no ray between these four from one point meets
-    /// a triangle's plane: along rows and columns of an image the parameter's
-    /// inverse changes evenly, and so it is greatest in a corner.
-    fn nearest(&self, corners: &[Ray; 4]) -> f32 {
-        let mut inverse = Vec4::ZERO;
-        for ray in corners {
-            let origin = ray.origin.to_array().map(Vec4::splat);
-            let direction = ray.direction.to_array().map(Vec4::splat);
-            let to_corner: [Vec4; 3] = std::array::from_fn(|i| self.corner[i] - origin[i]);
-            let here = dot(&self.normal, &direction) / dot(&self.normal, &to_corner);
-            // A NaN, of unused triangles, loses against what is there.
-            inverse = here.max(inverse);
-        }
-        1.0 / inverse.max_element()
-    }
-
-    /// For each triangle the ray's parameter and the barycentric coordinates
-    /// along its edges, and a bit for each that the ray meets between its
-    /// bounds. Both sides count.
-    #[inline(always)]
-    fn intersect(&self, ray: &Ray) -> (u32, [Vec4; 3]) {
-        let origin = ray.origin.to_array().map(Vec4::splat);
-        let direction = ray.direction.to_array().map(Vec4::splat);
-        let to_corner: [Vec4; 3] = std::array::from_fn(|i| self.corner[i] - origin[i]);
-        let r = cross(&direction, &to_corner);
-        let inverse = Vec4::ONE / dot(&self.normal, &direction);
-        let u = -dot(&r, &self.edge2) * inverse;
-        let v = dot(&r, &self.edge1) * inverse;
-        let t = dot(&self.normal, &to_corner) * inverse;
-        let slack = Vec4::splat(EDGE_SLACK);
-        // A NaN, from a ray within the plane, compares as a miss.
-        let met = u.cmpge(-slack)
-            & v.cmpge(-slack)
-            & (u + v).cmple(Vec4::ONE + slack)
-            & t.cmpge(Vec4::splat(ray.tmin))
-            & t.cmplt(Vec4::splat(ray.tmax));
-        (met.bitmask(), [t, u, v])
-    }
 }
 
 /// What shading needs at a triangle's three corners.
@@ -173,6 +72,9 @@ pub(crate) struct Mesh {
     /// The triangles again, one packet for each leaf.
     packets: Vec<Packet>,
     tree: Tree,
+    /// For each triangle and each of its sides whether nothing of the mesh lies
+    /// on that side of its plane.
+    open: Vec<[bool; 2]>,
     min: Vec3,
     max: Vec3,
     colliders: Vec<Collider>,
@@ -220,7 +122,8 @@ impl Mesh {
         } else {
             colliders
         };
-        Self {
+        let mut mesh = Self {
+            open: Vec::new(),
             triangles: order().map(|i| triangles[i]).collect(),
             corners: order().map(|i| corners[i]).collect(),
             packets,
@@ -229,7 +132,38 @@ impl Mesh {
             max: bounds.max.into(),
             colliders,
             materials,
+        };
+        mesh.open = mesh.find_open();
+        mesh
+    }
+
+    fn find_open(&self) -> Vec<[bool; 2]> {
+        if self.triangles.len() > MAX_OPEN_SEARCH {
+            return vec![[false; 2]; self.triangles.len()];
         }
+        // Neighbours of a flat surface are level with it but for rounding.
+        let level = 2e-6 * (self.max - self.min).max_element();
+        let is_open = |triangle: &Triangle, side: f32| {
+            let normal = side * triangle.edge1.cross(triangle.edge2).normalize_or_zero();
+            let plane = (normal, -normal.dot(triangle.corner) - level);
+            let before = Region { planes: [plane; 5] };
+            let mut open = true;
+            self.tree.walk_region(&before, |leaf| {
+                open = !self.packets[leaf].reaches(&before);
+                !open
+            });
+            open
+        };
+        let sides = |triangle| [is_open(triangle, 1.0), is_open(triangle, -1.0)];
+        self.triangles.par_iter().map(sides).collect()
+    }
+
+    /// Whether nothing of the mesh lies before a triangle's plane, on the side
+    /// that its normal points to (1) or the other (-1). What starts on that side
+    /// of it and stays there never meets the mesh.
+    #[inline]
+    pub(crate) fn is_open(&self, triangle: u32, side: f32) -> bool {
+        self.open[triangle as usize][usize::from(side < 0.0)]
     }
 
     /// The lowest and highest corner of its bounding box.
@@ -317,24 +251,29 @@ impl Mesh {
         })
     }
 
-    /// A parameter before which no ray meets a triangle of these leaves that
-    /// lies between the given four, which are the corners of a bundle from one
-    /// point.
-    pub(crate) fn nearest_of(&self, corners: &[Ray; 4], leaves: &[u32]) -> f32 {
-        let packets = leaves.iter().map(|&leaf| &self.packets[leaf as usize]);
-        packets
-            .map(|packet| packet.nearest(corners))
-            .fold(f32::INFINITY, f32::min)
+    /// Visits four triangles at a time that may reach into a region of the mesh's
+    /// own space, with the number of the first.
+    pub(crate) fn visit_region(&self, region: &Region, mut visit: impl FnMut(u32, &Packet)) {
+        self.tree.walk_region(region, |leaf| {
+            visit((leaf * Packet::SIZE) as u32, &self.packets[leaf]);
+            false
+        });
     }
 
-    /// The nearest hit among the triangles of these leaves.
+    /// Where a ray meets the plane of a triangle.
     #[inline]
-    pub(crate) fn closest_in(&self, mut ray: Ray, leaves: &[u32]) -> Option<MeshHit> {
-        let mut best = None;
-        for &leaf in leaves {
-            self.closest_of(leaf as usize, &mut ray, &mut best);
+    pub(crate) fn plane_hit(&self, index: u32, ray: &Ray) -> MeshHit {
+        let triangle = self.triangle(index);
+        let to_corner = triangle.corner - ray.origin;
+        let normal = triangle.edge1.cross(triangle.edge2);
+        let r = ray.direction.cross(to_corner);
+        let inverse = 1.0 / normal.dot(ray.direction);
+        MeshHit {
+            t: normal.dot(to_corner) * inverse,
+            u: -r.dot(triangle.edge2) * inverse,
+            v: r.dot(triangle.edge1) * inverse,
+            triangle: index,
         }
-        best
     }
 
     /// Whether a ray meets a triangle of these leaves.

@@ -5,8 +5,9 @@ use glam::{Vec2, Vec3A};
 use rayon::prelude::*;
 
 use super::{
-    Block, Shot,
+    BLOCK, Block, Shot,
     occlusion::Occlusion,
+    per_block, raster,
     shade::{Neighbours, Shader, in_axes, sun_axes},
 };
 use crate::{camera::pixel_center, trace::Hit};
@@ -26,7 +27,7 @@ pub(crate) fn rgb(shot: &Shot<'_>, shader: &Shader<'_>, samples: u32) -> Vec<u8>
     };
     let mut colors = shot.map(
         Vec3A::ZERO,
-        |block| picture.neighbours(block),
+        |block| picture.neighbours(block, shot.open_instance(block)),
         |near, x, y, hit| picture.color((x, y), pixel_center(x, y), hit, near),
     );
     if samples > 1 {
@@ -45,14 +46,15 @@ struct Picture<'a> {
 }
 
 impl Picture<'_> {
-    fn neighbours(&self, block: &Block) -> Neighbours {
+    /// `own` is the instance that all points are of, if it shades none of them.
+    fn neighbours(&self, block: &Block, own: Option<u32>) -> Neighbours {
         let eye = &self.shot.eye;
         let axes = sun_axes(self.shader.lights);
         let place = |x, y, hit: &Hit| {
             let point = eye.center + eye.direction(pixel_center(x, y)) * hit.t;
             Some(in_axes(&axes, point))
         };
-        Neighbours::new(axes, self.shot.bounds(block, place))
+        Neighbours::new(axes, self.shot.bounds(block, place), own)
     }
 
     /// Display light (linear, 0 to 1) of a hit at an image position in a pixel.
@@ -88,22 +90,33 @@ impl Picture<'_> {
                 hits.0.instance != hits.1.instance || contrast(colors[here], colors[other])
             })
         };
-        self.shot.map(
-            Vec3A::ZERO,
-            |block| self.neighbours(block),
-            |near, x, y, _| {
+        let places: Vec<Vec2> = (1..samples).map(sample_place).collect();
+        per_block(width, height, (BLOCK, BLOCK), Vec3A::ZERO, |block| {
+            let pixels = || {
+                block
+                    .y
+                    .clone()
+                    .flat_map(|y| block.x.clone().map(move |x| (x, y)))
+            };
+            let rough: Vec<bool> = pixels().map(|(x, y)| rough(x, y)).collect();
+            if !rough.contains(&true) {
+                return pixels().map(|(x, y)| colors[index(x, y)]).collect();
+            }
+            let hits = raster::hits(self.shot.tracer, &self.shot.eye, block, &places);
+            let mut near = self.neighbours(block, None);
+            let refined = pixels().enumerate().map(|(i, (x, y))| {
                 let center = colors[index(x, y)];
-                if !rough(x, y) {
+                if !rough[i] {
                     return center;
                 }
-                let extra = (1..samples).map(|k| {
-                    let at = Vec2::new(x as f32, y as f32) + sample_place(k);
-                    let hit = self.shot.sample((x, y), at);
-                    self.color((x, y), at, &hit, near)
+                let extra = places.iter().enumerate().map(|(k, place)| {
+                    let at = Vec2::new(x as f32, y as f32) + place;
+                    self.color((x, y), at, &hits[k * rough.len() + i], &mut near)
                 });
                 (center + extra.sum::<Vec3A>()) / samples as f32
-            },
-        )
+            });
+            refined.collect()
+        })
     }
 }
 

@@ -83,15 +83,26 @@ impl<'a> Before<'a> {
         );
         let region = Region::frustum(&self.eye, first, last, high.z * (1.0 + 2.0 * LIFT));
         let tracer = self.movers.as_ref().unwrap_or(self.tracer);
+        // Movers are numbered otherwise, and hold nothing that stands still.
+        let open = || shot.open_instance(block);
+        let own = if self.movers.is_none() { open() } else { None };
+        let own = own.and_then(|now| Some(self.links[now as usize]?.index as u32));
         Some(Sight {
-            beam: Beam::new(tracer, region),
+            beam: Beam::new(tracer, region, own),
             last: 0,
             likely: None,
         })
     }
 
     /// Whether a point with a normal could be seen at the previous tick.
-    fn saw(&self, point: Vec3A, normal: Vec3A, still: bool, sight: &mut Sight) -> bool {
+    /// `own` is an instance of that time that does not hide it.
+    fn saw(
+        &self,
+        (point, normal): (Vec3A, Vec3A),
+        still: bool,
+        own: Option<u32>,
+        sight: &mut Sight,
+    ) -> bool {
         let toward = point - self.eye.center;
         if toward.dot(normal) >= 0.0 {
             return false;
@@ -105,9 +116,9 @@ impl<'a> Before<'a> {
         let near = NEAR_M / toward.dot(self.eye.forward);
         let ray = Ray::new(self.eye.center, lifted, near, REACH);
         match &self.movers {
-            None => !sight.beam.blocked(self.tracer, ray, &mut sight.last),
-            Some(movers) if still => !sight.beam.blocked(movers, ray, &mut sight.last),
-            Some(_) => !self.tracer.blocked(ray, &mut sight.likely),
+            None => !sight.beam.blocked(self.tracer, ray, own, &mut sight.last),
+            Some(movers) if still => !sight.beam.blocked(movers, ray, None, &mut sight.last),
+            Some(_) => !self.tracer.blocked(ray, own, &mut sight.likely),
         }
     }
 }
@@ -170,5 +181,9 @@ fn vector(
         .instance(hit)
         .facing(hit, shot.eye.direction(pixel));
     let normal = then.flat_normal_on_side(hit, now_side);
-    before.saw(point, normal, still, sight).then_some(vector)
+    let index = before.links[hit.instance as usize].map(|link| link.index as u32);
+    let own = index.filter(|_| then.is_open(hit, now_side));
+    before
+        .saw((point, normal), still, own, sight)
+        .then_some(vector)
 }

@@ -7,6 +7,7 @@ mod color;
 mod flow;
 mod labels;
 mod occlusion;
+mod raster;
 mod shade;
 
 use std::ops::Range;
@@ -21,14 +22,16 @@ pub(crate) use self::{
     shade::Shader,
 };
 use crate::{
-    beam::Beam,
     camera::{Eye, pixel_center},
-    trace::{Hit, Instance, Tracer},
+    trace::{Hit, Tracer},
 };
 
 /// Pixels are worked on in blocks of this size in each direction, so that what
 /// is found out for one serves its neighbours.
 const BLOCK: u32 = 8;
+/// Primary rays share less, and more of them share it: tiles of so many columns
+/// and rows.
+const TILE: (u32, u32) = (32, 16);
 
 /// What the centre of each pixel shows.
 #[derive(Debug)]
@@ -37,8 +40,6 @@ pub(crate) struct Shot<'a> {
     pub(crate) eye: Eye,
     /// Row by row.
     pub(crate) hits: Vec<Hit>,
-    /// One for each block.
-    beams: Vec<Beam>,
 }
 
 /// A part of an image.
@@ -48,46 +49,29 @@ struct Block {
     y: Range<u32>,
 }
 
+impl Block {
+    /// The image position where it begins.
+    fn low(&self) -> Vec2 {
+        Vec2::new(self.x.start as f32, self.y.start as f32)
+    }
+
+    /// The image position where it ends.
+    fn high(&self) -> Vec2 {
+        Vec2::new(self.x.end as f32, self.y.end as f32)
+    }
+}
+
 impl<'a> Shot<'a> {
     pub(crate) fn take(tracer: &'a Tracer, eye: Eye) -> Self {
-        let nearest: Vec<f32> = tracer
-            .instances()
-            .iter()
-            .map(|i| nearest(&eye, i))
-            .collect();
-        let blocks: Vec<Block> = blocks(eye.width, eye.height).collect();
-        let beam = |block: &Block| {
-            let low = Vec2::new(block.x.start as f32, block.y.start as f32);
-            let high = Vec2::new(block.x.end as f32, block.y.end as f32);
-            Beam::of_eye(tracer, &eye, (low, high), &nearest)
-        };
-        let beams: Vec<Beam> = blocks.par_iter().map(beam).collect();
-        let hits = per_pixel(
-            eye.width,
-            eye.height,
-            Hit::MISS,
-            |_| (),
-            |(), x, y| {
-                let beam = &beams[block_index(eye.width, x, y)];
-                beam.closest(tracer, eye.ray(pixel_center(x, y)))
-            },
-        );
-        Self {
-            tracer,
-            eye,
-            hits,
-            beams,
-        }
+        let center = [pixel_center(0, 0)];
+        let hits = per_block(eye.width, eye.height, TILE, Hit::MISS, |tile| {
+            raster::hits(tracer, &eye, tile, &center)
+        });
+        Self { tracer, eye, hits }
     }
 
     fn hit(&self, x: u32, y: u32) -> &Hit {
         &self.hits[y as usize * self.eye.width as usize + x as usize]
-    }
-
-    /// What an image position within a pixel shows.
-    fn sample(&self, (x, y): (u32, u32), at: Vec2) -> Hit {
-        let beam = &self.beams[block_index(self.eye.width, x, y)];
-        beam.closest(self.tracer, self.eye.ray(at))
     }
 
     /// One value per pixel, row by row; `state` is made for each block and lets
@@ -99,7 +83,7 @@ impl<'a> Shot<'a> {
         value: impl Fn(&mut S, u32, u32, &Hit) -> T + Sync,
     ) -> Vec<T>
     where
-        T: Clone + Send,
+        T: Copy + Send,
     {
         per_pixel(
             self.eye.width,
@@ -108,6 +92,25 @@ impl<'a> Shot<'a> {
             state,
             |state, x, y| value(state, x, y, self.hit(x, y)),
         )
+    }
+
+    /// The instance that all hits in a block are of, if nothing of it lies before
+    /// any of them.
+    fn open_instance(&self, block: &Block) -> Option<u32> {
+        let first = self.hit(block.x.start, block.y.start).instance;
+        let open = |x, y| {
+            let hit = self.hit(x, y);
+            hit.instance == first && !hit.is_miss() && {
+                let direction = self.eye.direction(pixel_center(x, y));
+                let instance = self.tracer.instance(hit);
+                instance.is_open(hit, instance.facing(hit, direction))
+            }
+        };
+        let mut pixels = block
+            .y
+            .clone()
+            .flat_map(|y| block.x.clone().map(move |x| (x, y)));
+        pixels.all(|(x, y)| open(x, y)).then_some(first)
     }
 
     /// The bounds of what `point` gives for the hits in a block; `None` if it
@@ -131,34 +134,6 @@ impl<'a> Shot<'a> {
     }
 }
 
-/// A depth before which an instance does not begin, metres.
-fn nearest(eye: &Eye, instance: &Instance) -> f32 {
-    let depth =
-        |corner| (instance.to_world.transform_point3a(corner) - eye.center).dot(eye.forward);
-    let least = instance
-        .corners()
-        .map(depth)
-        .into_iter()
-        .fold(f32::INFINITY, f32::min);
-    (least - 1e-4 - 1e-5 * least.abs()).max(0.0)
-}
-
-/// All blocks of an image, row by row.
-fn blocks(width: u32, height: u32) -> impl Iterator<Item = Block> {
-    let step = BLOCK as usize;
-    (0..height).step_by(step).flat_map(move |top| {
-        (0..width).step_by(step).map(move |left| Block {
-            x: left..width.min(left + BLOCK),
-            y: top..height.min(top + BLOCK),
-        })
-    })
-}
-
-/// The place of a pixel's block among all of them.
-fn block_index(width: u32, x: u32, y: u32) -> usize {
-    (y / BLOCK * width.div_ceil(BLOCK) + x / BLOCK) as usize
-}
-
 /// Computes one value per pixel on all threads, block by block. What the state
 /// learns must not change values.
 fn per_pixel<T, S>(
@@ -169,24 +144,40 @@ fn per_pixel<T, S>(
     value: impl Fn(&mut S, u32, u32) -> T + Sync,
 ) -> Vec<T>
 where
-    T: Clone + Send,
+    T: Copy + Send,
 {
+    per_block(width, height, (BLOCK, BLOCK), fill, |block| {
+        let mut state = state(block);
+        let mut values = Vec::with_capacity(block.x.len() * block.y.len());
+        for y in block.y.clone() {
+            values.extend(block.x.clone().map(|x| value(&mut state, x, y)));
+        }
+        values
+    })
+}
+
+/// Computes the values of all pixels on all threads, for one block after another
+/// row by row.
+fn per_block<T: Copy + Send>(
+    width: u32,
+    height: u32,
+    (columns, rows): (u32, u32),
+    fill: T,
+    block_values: impl Fn(&Block) -> Vec<T> + Sync,
+) -> Vec<T> {
     let mut values = vec![fill; width as usize * height as usize];
-    let bands = values.par_chunks_mut(width as usize * BLOCK as usize);
+    let bands = values.par_chunks_mut(width as usize * rows as usize);
     bands.enumerate().for_each(|(band, pixels)| {
-        let top = band as u32 * BLOCK;
-        let bottom = height.min(top + BLOCK);
-        for left in (0..width).step_by(BLOCK as usize) {
+        let top = band as u32 * rows;
+        for left in (0..width).step_by(columns as usize) {
             let block = Block {
-                x: left..width.min(left + BLOCK),
-                y: top..bottom,
+                x: left..width.min(left + columns),
+                y: top..height.min(top + rows),
             };
-            let mut state = state(&block);
-            for y in block.y.clone() {
-                let row = (y - top) as usize * width as usize;
-                for x in block.x.clone() {
-                    pixels[row + x as usize] = value(&mut state, x, y);
-                }
+            let of_block = block_values(&block);
+            let lines = pixels.chunks_mut(width as usize);
+            for (line, row) in lines.zip(of_block.chunks(block.x.len())) {
+                line[left as usize..][..row.len()].copy_from_slice(row);
             }
         }
     });

@@ -46,6 +46,8 @@ pub(super) struct Neighbours {
     /// Bounds in these axes of the points for which the beam holds.
     low: Vec3A,
     high: Vec3A,
+    /// What no ray to the sun from one of these points meets.
+    own: Option<u32>,
     /// Made when first needed.
     beam: Option<Beam>,
     last: usize,
@@ -53,8 +55,8 @@ pub(super) struct Neighbours {
 
 impl Neighbours {
     /// For points with these bounds in the axes of [`sun_axes`], and a little
-    /// around them.
-    pub(super) fn new(axes: [Vec3A; 3], bounds: Option<(Vec3A, Vec3A)>) -> Self {
+    /// around them; no ray from one of them to the sun meets the instance `own`.
+    pub(super) fn new(axes: [Vec3A; 3], bounds: Option<(Vec3A, Vec3A)>, own: Option<u32>) -> Self {
         // Without points, nothing lies between these.
         let (low, high) = bounds.unwrap_or((Vec3A::ONE, Vec3A::ZERO));
         let reach = Vec3A::splat(0.002 * ((high - low).max_element() + 1.0));
@@ -64,21 +66,26 @@ impl Neighbours {
             axes,
             low: low - reach,
             high: high + reach,
+            own,
             beam: None,
             last: 0,
         }
     }
 
-    fn blocked_from_sun(&mut self, tracer: &Tracer, from: Vec3A) -> bool {
+    /// `own` is an instance that the ray does not meet.
+    fn blocked_from_sun(&mut self, tracer: &Tracer, from: Vec3A, own: Option<u32>) -> bool {
         let ray = Ray::new(from, self.axes[2], 0.0, f32::INFINITY);
         let place = in_axes(&self.axes, from);
         // Points from elsewhere, such as those seen in mirrors, have no beam.
-        if !(place.cmpge(self.low) & place.cmple(self.high)).all() {
-            return tracer.blocked(ray, &mut self.sun);
+        let inside = (place.cmpge(self.low) & place.cmple(self.high)).all();
+        if !inside || (self.own.is_some() && self.own != own) {
+            return tracer.blocked(ray, own, &mut self.sun);
         }
         let region = || Region::ahead(self.axes, self.low, self.high);
-        let beam = self.beam.get_or_insert_with(|| Beam::new(tracer, region()));
-        !beam.is_clear() && beam.blocked(tracer, ray, &mut self.last)
+        let beam = self
+            .beam
+            .get_or_insert_with(|| Beam::new(tracer, region(), self.own));
+        !beam.is_clear() && beam.blocked(tracer, ray, own, &mut self.last)
     }
 }
 
@@ -105,6 +112,8 @@ pub(super) struct Surface {
     /// Where rays to lights start: off the surface, and out of the dents that
     /// flat triangles make in round shapes.
     lifted: Vec3A,
+    /// The instance it is of, if nothing of that lies before it.
+    open: Option<u32>,
     color: Vec3A,
     roughness: f32,
     metallic: f32,
@@ -127,7 +136,8 @@ impl Shader<'_> {
         let corners = instance.mesh.corners(hit.triangle);
         let material = &object.materials[corners.part as usize];
         let weights = [1.0 - hit.u - hit.v, hit.u, hit.v];
-        let flat = instance.flat_normal(hit, ray.direction);
+        let side = instance.facing(hit, ray.direction);
+        let flat = instance.flat_normal_on_side(hit, side);
         let local: Vec3 = (0..3).map(|i| weights[i] * corners.normals[i]).sum();
         let mut normal = instance.world_normal(local);
         if normal.dot(flat) < 0.0 {
@@ -151,6 +161,7 @@ impl Shader<'_> {
             flat,
             normal,
             lifted: lift(instance, hit, local_point, weights, flat) + flat * (1e-4 * (1.0 + hit.t)),
+            open: instance.is_open(hit, side).then_some(hit.instance),
             color: color(material, &at),
             roughness: material.roughness,
             metallic: material.metallic,
@@ -230,7 +241,7 @@ impl Shader<'_> {
         {
             return Vec3A::ZERO;
         }
-        if near.blocked_from_sun(self.tracer, s.lifted) {
+        if near.blocked_from_sun(self.tracer, s.lifted, s.open) {
             return Vec3A::ZERO;
         }
         lit.scattered(toward) * self.lights.sun_irradiance
@@ -251,7 +262,7 @@ impl Shader<'_> {
         // The ray ends where the lamp's own housing begins.
         let distance = squared.sqrt();
         let ray = Ray::new(s.lifted, way, 0.0, 1.0 - radius / distance);
-        if self.tracer.blocked(ray, &mut near.lamp) {
+        if self.tracer.blocked(ray, s.open, &mut near.lamp) {
             return Vec3A::ZERO;
         }
         lit.scattered(way / distance) * irradiance
