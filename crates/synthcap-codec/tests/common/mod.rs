@@ -1,4 +1,5 @@
 //! Images of every shape and kind.
+#![allow(unreachable_pub, reason = "a test binary exports nothing")]
 
 use proptest::{collection::vec, prelude::*};
 
