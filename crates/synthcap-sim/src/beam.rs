@@ -5,7 +5,7 @@
 //! that search: it is done with the region that holds them all, and leaves each
 //! ray with a short list to look through.
 
-use glam::{Vec2, Vec3A};
+use glam::{Vec2, Vec3A, Vec4};
 
 use crate::{
     camera::Eye,
@@ -87,8 +87,8 @@ pub(crate) struct Beam {
     leaves: Vec<u32>,
     /// Too many for a list.
     many: bool,
-    /// All that is in the region lies in one plane.
-    flat: bool,
+    /// Nothing in the region hides anything else in it.
+    clear: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -99,8 +99,10 @@ struct Item {
 }
 
 impl Beam {
-    /// For rays within a region, none of which meets the instance `own`.
-    pub(crate) fn new(tracer: &Tracer, region: Region, own: Option<u32>) -> Self {
+    /// For rays within a region, none of which meets the instance `own`. All go
+    /// to `toward`, a place if its last component is 1, or in that direction if it
+    /// is 0.
+    pub(crate) fn new(tracer: &Tracer, region: Region, own: Option<u32>, toward: Vec4) -> Self {
         let mut beam = Self::default();
         let region = region.grown(tracer.margin());
         tracer.visit_region(&region, |index| {
@@ -110,7 +112,7 @@ impl Beam {
             beam.many = beam.items.len() > MAX_ITEMS;
             beam.many
         });
-        beam.flat = !beam.many && beam.is_flat(tracer, &region);
+        beam.clear = !beam.many && beam.hides_nothing(tracer, &region, toward);
         beam
     }
 
@@ -133,30 +135,35 @@ impl Beam {
         }
     }
 
-    fn is_flat(&self, tracer: &Tracer, region: &Region) -> bool {
+    fn hides_nothing(&self, tracer: &Tracer, region: &Region, toward: Vec4) -> bool {
         match self.items[..] {
             [] => true,
             [
                 Item {
                     instance,
                     leaves: Some(range),
-                    ..
                 },
             ] => {
                 let instance = &tracer.instances()[instance as usize];
-                instance
-                    .mesh
-                    .is_flat_in(&region.local(instance), self.leaves(range))
+                let local = if toward.w == 0.0 {
+                    instance.local_way(Vec3A::from_vec4(toward)).extend(0.0)
+                } else {
+                    instance.local_place(Vec3A::from_vec4(toward)).extend(1.0)
+                };
+                let leaves = self.leaves(range);
+                let region = region.local(instance);
+                instance.mesh.is_clear_in(&region, leaves, local)
             }
             _ => false,
         }
     }
 
-    /// Whether nothing in the region can stand before a point of a surface in
-    /// it: what lies in one plane does not hide itself.
+    /// Whether nothing in the region stands before a point of a surface in it:
+    /// what lies in one plane, or bends away from where rays go, does not hide
+    /// itself.
     #[inline]
     pub(crate) fn is_clear(&self) -> bool {
-        self.flat
+        self.clear
     }
 
     fn leaves(&self, (from, to): (u32, u32)) -> &[u32] {

@@ -11,7 +11,7 @@ mod props;
 mod solids;
 mod toys;
 
-use glam::{Mat4, Vec2, Vec3, Vec3A};
+use glam::{Mat4, Vec2, Vec3, Vec3A, Vec4};
 use obvhs::aabb::Aabb;
 use rayon::prelude::*;
 
@@ -232,22 +232,26 @@ impl Mesh {
         leaves.len() - start <= max
     }
 
-    /// Whether all triangles of these leaves that reach into a region lie in one
-    /// plane.
-    pub(crate) fn is_flat_in(&self, region: &Region, leaves: &[u32]) -> bool {
-        let mut plane: Option<(Vec3A, Vec3A)> = None;
-        leaves.iter().all(|&leaf| {
-            let reaching = self.packets[leaf as usize].reaching(region);
-            (0..Packet::SIZE)
-                .filter(|lane| reaching >> lane & 1 == 1)
-                .all(|lane| {
-                    let triangle = &self.triangles[leaf as usize * Packet::SIZE + lane];
-                    let normal = triangle.edge1.cross(triangle.edge2).normalize_or_zero();
-                    let (point, flat) = *plane.get_or_insert((triangle.corner, normal));
-                    let corners = [Vec3A::ZERO, triangle.edge1, triangle.edge2];
-                    let off = corners.map(|edge| (triangle.corner + edge - point).dot(flat).abs());
-                    off.into_iter().all(|off| off < FLATNESS_M)
-                })
+    /// Whether, of the triangles of these leaves that reach into a region, none
+    /// stands before another on the side of that which faces `toward`: a place if
+    /// its last component is 1, a direction if it is 0.
+    pub(crate) fn is_clear_in(&self, region: &Region, leaves: &[u32], toward: Vec4) -> bool {
+        let reaching = |leaf: u32| {
+            let bits = self.packets[leaf as usize].reaching(region);
+            let lanes = (0..Packet::SIZE).filter(move |lane| bits >> lane & 1 == 1);
+            lanes.map(move |lane| &self.triangles[leaf as usize * Packet::SIZE + lane])
+        };
+        let all = || leaves.iter().flat_map(|&leaf| reaching(leaf));
+        all().all(|one| {
+            let normal = one.edge1.cross(one.edge2).normalize_or_zero();
+            let way = Vec3A::from_vec4(toward) - one.corner * toward.w;
+            let normal = normal * way.dot(normal).signum();
+            all().all(|other| {
+                let first = other.corner - one.corner;
+                let corners = [Vec3A::ZERO, other.edge1, other.edge2];
+                let before = corners.map(|edge| (first + edge).dot(normal));
+                before.into_iter().all(|before| before < FLATNESS_M)
+            })
         })
     }
 

@@ -5,7 +5,7 @@ use glam::{Vec2, Vec3A};
 use rayon::prelude::*;
 
 use super::{
-    BLOCK, Block, Shot,
+    Block, Shot, TILE,
     occlusion::Occlusion,
     per_block, raster,
     shade::{Neighbours, Shader, in_axes, sun_axes},
@@ -15,6 +15,8 @@ use crate::{camera::pixel_center, trace::Hit};
 /// Pixels get more samples when they differ from a neighbour by more than this
 /// share of white, as the eye sees it.
 const CONTRAST: f32 = 0.045;
+/// So many samples are enough where they hardly differ.
+const ENOUGH: f32 = 3.0;
 
 /// sRGB bytes (red, green, blue, alpha). `samples` is how many rays a pixel with
 /// contrast gets at the most, the one through its centre included.
@@ -87,36 +89,54 @@ impl Picture<'_> {
             ];
             neighbours.into_iter().flatten().any(|other| {
                 let hits = (&self.shot.hits[here], &self.shot.hits[other]);
-                hits.0.instance != hits.1.instance || contrast(colors[here], colors[other])
+                hits.0.instance != hits.1.instance
+                    || contrast(colors[here], colors[other], CONTRAST)
             })
         };
         let places: Vec<Vec2> = (1..samples).map(sample_place).collect();
-        per_block(width, height, (BLOCK, BLOCK), Vec3A::ZERO, |block| {
-            let pixels = || {
-                block
-                    .y
-                    .clone()
-                    .flat_map(|y| block.x.clone().map(move |x| (x, y)))
-            };
-            let rough: Vec<bool> = pixels().map(|(x, y)| rough(x, y)).collect();
+        per_block(width, height, TILE, Vec3A::ZERO, |tile| {
+            let mut values: Vec<Vec3A> = tile.pixels().map(|(x, y)| colors[index(x, y)]).collect();
+            let rough: Vec<bool> = tile.pixels().map(|(x, y)| rough(x, y)).collect();
             if !rough.contains(&true) {
-                return pixels().map(|(x, y)| colors[index(x, y)]).collect();
+                return values;
             }
-            let hits = raster::hits(self.shot.tracer, &self.shot.eye, block, &places);
-            let mut near = self.neighbours(block, None);
-            let refined = pixels().enumerate().map(|(i, (x, y))| {
-                let center = colors[index(x, y)];
-                if !rough[i] {
-                    return center;
+            let hits = raster::hits(self.shot.tracer, &self.shot.eye, tile, &places);
+            for block in tile.split() {
+                let mut near = self.neighbours(&block, None);
+                for (x, y) in block.pixels() {
+                    let i = tile.index(x, y);
+                    if rough[i] {
+                        let others = hits[i..].iter().step_by(rough.len()).zip(&places);
+                        values[i] = self.average((x, y), values[i], others, &mut near);
+                    }
                 }
-                let extra = places.iter().enumerate().map(|(k, place)| {
-                    let at = Vec2::new(x as f32, y as f32) + place;
-                    self.color((x, y), at, &hits[k * rough.len() + i], &mut near)
-                });
-                (center + extra.sum::<Vec3A>()) / samples as f32
-            });
-            refined.collect()
+            }
+            values
         })
+    }
+
+    /// A pixel's colour from that of its centre and other samples, of which there
+    /// need not be many when they agree.
+    fn average<'s>(
+        &self,
+        (x, y): (u32, u32),
+        center: Vec3A,
+        others: impl Iterator<Item = (&'s Hit, &'s Vec2)>,
+        near: &mut Neighbours,
+    ) -> Vec3A {
+        let (mut sum, mut low, mut high) = (center, center, center);
+        let mut count = 1.0;
+        for (hit, place) in others {
+            if count == ENOUGH && !contrast(low, high, 2.0 * CONTRAST) {
+                break;
+            }
+            let at = Vec2::new(x as f32, y as f32) + *place;
+            let color = self.color((x, y), at, hit, near);
+            (low, high) = (low.min(color), high.max(color));
+            sum += color;
+            count += 1.0;
+        }
+        sum / count
     }
 }
 
@@ -127,9 +147,10 @@ fn sample_place(k: u32) -> Vec2 {
     (Vec2::splat(0.5) + k as f32 * step).fract()
 }
 
-fn contrast(a: Vec3A, b: Vec3A) -> bool {
+/// Whether two colours differ by more than a share of white, as the eye sees it.
+fn contrast(a: Vec3A, b: Vec3A, limit: f32) -> bool {
     let eye = |c: Vec3A| Vec3A::new(c.x.sqrt(), c.y.sqrt(), c.z.sqrt());
-    (eye(a) - eye(b)).abs().max_element() > CONTRAST
+    (eye(a) - eye(b)).abs().max_element() > limit
 }
 
 /// Radiance to display light, 0 to 1: a film-like curve with a soft shoulder

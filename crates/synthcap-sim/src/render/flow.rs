@@ -88,7 +88,7 @@ impl<'a> Before<'a> {
         let own = if self.movers.is_none() { open() } else { None };
         let own = own.and_then(|now| Some(self.links[now as usize]?.index as u32));
         Some(Sight {
-            beam: Beam::new(tracer, region, own),
+            beam: Beam::new(tracer, region, own, self.eye.center.extend(1.0)),
             last: 0,
             likely: None,
         })

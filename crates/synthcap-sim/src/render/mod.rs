@@ -55,6 +55,31 @@ impl Block {
         Vec2::new(self.x.start as f32, self.y.start as f32)
     }
 
+    /// Its pixels, row by row.
+    fn pixels(&self) -> impl Iterator<Item = (u32, u32)> {
+        let columns = self.x.clone();
+        let rows = self.y.clone();
+        rows.flat_map(move |y| columns.clone().map(move |x| (x, y)))
+    }
+
+    /// The place of a pixel among them.
+    fn index(&self, x: u32, y: u32) -> usize {
+        (y - self.y.start) as usize * self.x.len() + (x - self.x.start) as usize
+    }
+
+    /// Its parts of [`BLOCK`] pixels in each direction.
+    fn split(&self) -> impl Iterator<Item = Self> {
+        let step = BLOCK as usize;
+        let (left, right) = (self.x.start, self.x.end);
+        let bottom = self.y.end;
+        self.y.clone().step_by(step).flat_map(move |top| {
+            (left..right).step_by(step).map(move |left| Self {
+                x: left..right.min(left + BLOCK),
+                y: top..bottom.min(top + BLOCK),
+            })
+        })
+    }
+
     /// The image position where it ends.
     fn high(&self) -> Vec2 {
         Vec2::new(self.x.end as f32, self.y.end as f32)
@@ -106,11 +131,7 @@ impl<'a> Shot<'a> {
                 instance.is_open(hit, instance.facing(hit, direction))
             }
         };
-        let mut pixels = block
-            .y
-            .clone()
-            .flat_map(|y| block.x.clone().map(move |x| (x, y)));
-        pixels.all(|(x, y)| open(x, y)).then_some(first)
+        block.pixels().all(|(x, y)| open(x, y)).then_some(first)
     }
 
     /// The bounds of what `point` gives for the hits in a block; `None` if it

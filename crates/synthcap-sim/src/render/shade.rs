@@ -84,7 +84,7 @@ impl Neighbours {
         let region = || Region::ahead(self.axes, self.low, self.high);
         let beam = self
             .beam
-            .get_or_insert_with(|| Beam::new(tracer, region(), self.own));
+            .get_or_insert_with(|| Beam::new(tracer, region(), self.own, self.axes[2].extend(0.0)));
         !beam.is_clear() && beam.blocked(tracer, ray, own, &mut self.last)
     }
 }
