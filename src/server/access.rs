@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, ops::BitOr, path::Path, sync::Arc};
 use subtle::ConstantTimeEq;
 use tonic::{Request, Status};
 
-use super::{EngineError, ServerError};
+use super::{EngineError, ServerError, faults::Wire, listen::Origin};
 use crate::{Command, ErrorCode, Token, token::entries, wire::request::Asked};
 
 /// What the holder of a token may do. A set: join them by `|`.
@@ -199,34 +199,43 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// What the caller of a request may do. Put on every request that is let in.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Access(Permissions);
+/// Who makes a request.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    permissions: Permissions,
+    /// Where faults can be done to the connection.
+    pub(super) wire: Option<Arc<Wire>>,
+}
 
-impl Access {
-    /// Of a request that has passed [`guard`]; nothing where it has not.
+impl Caller {
+    /// Of a request that has passed [`guard`]; one who may do nothing where it has
+    /// not.
     pub(super) fn of<T>(request: &Request<T>) -> Self {
-        let passed = request.extensions().get::<Self>();
-        passed.copied().unwrap_or(Self(Permissions::NONE))
+        let permissions = request.extensions().get::<Permissions>();
+        let origin = request.extensions().get::<Origin>();
+        Self {
+            permissions: permissions.copied().unwrap_or(Permissions::NONE),
+            wire: origin.and_then(|origin| origin.wire.clone()),
+        }
     }
 
     /// # Errors
     ///
     /// Names what is missing.
-    pub(super) fn check(self, asked: &Asked) -> Result<(), EngineError> {
+    pub(super) fn check(&self, asked: &Asked) -> Result<(), EngineError> {
         self.grant(Permissions::for_request(asked))
     }
 
     /// As [`check`](Self::check), for a single command.
-    pub(super) fn check_command(self, command: &Command) -> Result<(), EngineError> {
+    pub(super) fn check_command(&self, command: &Command) -> Result<(), EngineError> {
         self.grant(Permissions::for_command(command))
     }
 
-    fn grant(self, needed: Permissions) -> Result<(), EngineError> {
-        if self.0.contains(needed) {
+    fn grant(&self, needed: Permissions) -> Result<(), EngineError> {
+        if self.permissions.contains(needed) {
             return Ok(());
         }
-        let missing = Permissions(needed.0 & !self.0.0);
+        let missing = Permissions(needed.0 & !self.permissions.0);
         let message = format!("the token does not allow this; it lacks {missing}");
         Err(EngineError::new(ErrorCode::PermissionDenied, message))
     }
@@ -242,7 +251,7 @@ pub(super) fn guard(
             Some(tokens) => admit(tokens, &request)?,
             None => Permissions::ALL,
         };
-        request.extensions_mut().insert(Access(permissions));
+        request.extensions_mut().insert(permissions);
         Ok(request)
     }
 }

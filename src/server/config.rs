@@ -1,7 +1,9 @@
 //! Starting and stopping a server.
 
 use std::{
-    fmt, io,
+    fmt,
+    future::Future,
+    io,
     net::{Ipv4Addr, SocketAddr, ToSocketAddrs},
     sync::Arc,
     time::Duration,
@@ -22,7 +24,8 @@ use super::ServerTls;
 use super::{
     Engine, Tokens,
     access::guard,
-    host::{DEFAULT_LIMITS, EngineThread, Host},
+    faults::Faults,
+    host::{DEFAULT_LIMITS, EngineThread, Host, Hosting},
     listen::{self, Entrance},
     service::Service,
 };
@@ -58,6 +61,8 @@ impl Server {
             paused: false,
             insecure_public: false,
             max_connections: 1024,
+            inline: false,
+            faults: None,
             tokens: None,
             #[cfg(feature = "tls")]
             tls: None,
@@ -75,6 +80,8 @@ pub struct ServerBuilder<E> {
     paused: bool,
     insecure_public: bool,
     max_connections: usize,
+    inline: bool,
+    faults: Option<Faults>,
     tokens: Option<Tokens>,
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
@@ -153,6 +160,20 @@ impl<E: Engine> ServerBuilder<E> {
         self
     }
 
+    /// Runs the engine within the tasks that serve the clients, without a thread of
+    /// its own; simulation time then passes by steps only. For simulated networks,
+    /// where nothing may depend on a thread's timing. Default: no.
+    pub fn inline(mut self, inline: bool) -> Self {
+        self.inline = inline;
+        self
+    }
+
+    /// Does faults on purpose, for tests of clients. Default: none.
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.faults = Some(faults);
+        self
+    }
+
     /// Starts serving; returns once the address is bound.
     ///
     /// Must be called within a tokio runtime.
@@ -217,26 +238,34 @@ impl<E: Engine> ServerBuilder<E> {
         address: SocketAddr,
         connections: impl Stream<Item = io::Result<BoxedStream>> + Send + 'static,
     ) -> Result<ServerHandle, ServerError> {
+        let scheme = if self.is_encrypted() { "https" } else { "http" };
+        let (stop, stopping) = watch::channel(false);
+        let (end, ended) = watch::channel(false);
         let entrance = Entrance {
             #[cfg(feature = "tls")]
             tls: self.tls.as_ref().map(ServerTls::load).transpose()?,
             max_connections: self.max_connections,
+            faulty: self.faults.is_some(),
+            ended,
         };
-        let scheme = if self.is_encrypted() { "https" } else { "http" };
-        let (host, thread) =
-            Host::start(self.engine, self.limits, self.queue, self.paused).map_err(unusable)?;
-        let (stop, stopping) = watch::channel(false);
+        let hosting = Hosting {
+            limits: self.limits,
+            queue: self.queue,
+            paused: self.paused,
+            inline: self.inline,
+            faults: self.faults,
+        };
+        let (host, thread) = Host::start(self.engine, hosting).map_err(unusable)?;
         let (admitted, incoming) = mpsc::channel(16);
         let tokens = self.tokens.map(Arc::new);
-        let serving = serve(
-            ReceiverStream::new(incoming),
-            host.clone(),
-            tokens,
-            stopping,
-        );
+        let incoming = ReceiverStream::new(incoming);
+        let served = serve(incoming, host.clone(), tokens, stopping.clone());
         let serving = async move {
             // The entrance closes when the serving has ended.
-            tokio::join!(entrance.open(connections, admitted), serving);
+            tokio::join!(
+                entrance.open(connections, admitted),
+                within_grace(served, stopping, end)
+            );
         };
         Ok(ServerHandle {
             address,
@@ -281,6 +310,30 @@ impl<E: Engine> ServerBuilder<E> {
 
 fn unusable(error: io::Error) -> ServerError {
     ServerError(format!("cannot serve: {error}"))
+}
+
+/// How long clients have, when a server stops, to take what is on its way to them.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Lets the serving end by itself once it is told to stop, but not for ever: a
+/// client that does not read would keep it open.
+async fn within_grace(
+    served: impl Future<Output = ()>,
+    mut stopping: watch::Receiver<bool>,
+    end: watch::Sender<bool>,
+) {
+    let patience = async {
+        // Ends also when the handle is dropped.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+        tokio::time::sleep(GRACE).await;
+    };
+    let mut served = std::pin::pin!(served);
+    tokio::select! {
+        () = &mut served => return,
+        () = patience => {}
+    }
+    end.send_replace(true);
+    served.await;
 }
 
 async fn serve(
@@ -334,8 +387,8 @@ impl ServerHandle {
         format!("{}://{}", self.scheme, self.address)
     }
 
-    /// Stops: open streams end, queued requests are still executed, and the
-    /// engine is dropped. Returns when all of that is done.
+    /// Stops: open streams end (at the latest after 5 s, whether or not their
+    /// clients read), queued requests are still executed, and the engine is dropped. Returns when all of that is done.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
         let Some((serving, host, thread)) = self.running.take() else {

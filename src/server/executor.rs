@@ -43,6 +43,8 @@ pub(super) struct Executor<E> {
     limits: ServerLimits,
     clock: Clock,
     running: bool,
+    /// Whether time never passes by itself.
+    by_steps: bool,
     instance_id: Arc<str>,
     /// Made anew when something may have changed it.
     catalog: Option<Catalog>,
@@ -50,10 +52,11 @@ pub(super) struct Executor<E> {
 }
 
 impl<E: Engine> Executor<E> {
-    pub(super) fn new(engine: E, limits: ServerLimits, paused: bool) -> Self {
+    pub(super) fn new(engine: E, limits: ServerLimits, paused: bool, by_steps: bool) -> Self {
         let info = engine.info();
         Self {
-            running: !paused && info.tick_rate_hz > 0.0,
+            running: !paused && !by_steps && info.tick_rate_hz > 0.0,
+            by_steps,
             engine,
             info,
             limits,
@@ -338,7 +341,7 @@ impl<E: Engine> Executor<E> {
     }
 
     fn resume(&mut self) -> Result<Answer, EngineError> {
-        if self.info.tick_rate_hz > 0.0 {
+        if self.info.tick_rate_hz > 0.0 && !self.by_steps {
             self.running = true;
             return Ok(done("running"));
         }

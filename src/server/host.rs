@@ -1,8 +1,9 @@
-//! The engine thread: one queue in, answers out.
+//! The way to the engine: one queue and a thread that drains it, or, for those
+//! who need everything in one thread, the engine itself.
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError},
     },
     thread::JoinHandle,
@@ -15,9 +16,13 @@ use super::{
     Engine, EngineError,
     clock::wall_clock,
     executor::{Executor, Ran, Runnable},
+    faults::{self, FaultPlan, Wire},
     subscriptions::{Control, Sink},
 };
-use crate::{ErrorCode, ServerInfo, ServerLimits, Subscription};
+use crate::{
+    Command, ErrorCode, ServerInfo, ServerLimits, Subscription,
+    wire::reply::{Failure, Meta},
+};
 
 /// Where the outcome of a request goes.
 pub(super) trait Reply: Send + 'static {
@@ -25,6 +30,12 @@ pub(super) trait Reply: Send + 'static {
     fn interest(&self) -> Interest;
     /// Hands the outcome over; never blocks.
     fn send(self: Box<Self>, ran: Ran);
+    /// The connection it goes over, where faults can be done to that.
+    fn wire(&self) -> Option<&Arc<Wire>> {
+        None
+    }
+    /// Never hands anything over. Whoever waits is left waiting.
+    fn silence(self: Box<Self>);
 }
 
 /// Whether anybody wants a request's outcome.
@@ -45,6 +56,17 @@ pub(super) enum Work {
 }
 
 impl Work {
+    /// What it would run; a subscription as the capture set that it asks for.
+    pub(super) fn commands(&self) -> Box<dyn Iterator<Item = Command> + '_> {
+        match self {
+            Self::Run(Runnable::One(command)) => Box::new(std::iter::once(command.clone())),
+            Self::Run(Runnable::Batch(commands)) => Box::new(commands.iter().cloned()),
+            Self::Subscribe(subscription, ..) => Box::new(std::iter::once(Command::CaptureSet(
+                subscription.set.clone(),
+            ))),
+        }
+    }
+
     fn is_for(&self, interest: Interest) -> bool {
         match interest {
             Interest::Wanted => true,
@@ -70,11 +92,62 @@ enum Job {
     Stop,
 }
 
-/// The way to the engine thread. Cheap to clone.
+/// The way to the engine. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Host {
-    jobs: SyncSender<Job>,
+    way: Way,
+    faults: Option<Arc<FaultPlan>>,
     pub(super) limits: ServerLimits,
+}
+
+#[derive(Clone)]
+enum Way {
+    Queue(SyncSender<Job>),
+    /// Whoever asks runs the engine.
+    Inline(Arc<Mutex<dyn Take>>),
+}
+
+impl std::fmt::Debug for Way {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Queue(_) => "Queue",
+            Self::Inline(_) => "Inline",
+        })
+    }
+}
+
+/// What an executor does for its host, whatever its engine.
+trait Take: Send {
+    /// Does a job; false when it was the last.
+    fn take(&mut self, job: Job) -> bool;
+}
+
+impl<E: Engine> Take for Executor<E> {
+    fn take(&mut self, job: Job) -> bool {
+        match job {
+            Job::Stop => return false,
+            Job::Describe(reply) => {
+                // Whoever asked may be gone.
+                let _ = reply.send(self.describe());
+            }
+            Job::Run {
+                work,
+                received,
+                reply,
+            } => {
+                if work.is_for(reply.interest()) {
+                    perform(self, work, received, reply);
+                }
+            }
+            Job::Credits => self.push_due(),
+        }
+        true
+    }
+}
+
+fn lock(engine: &Mutex<dyn Take>) -> MutexGuard<'_, dyn Take + 'static> {
+    // The executor catches the engine's panics by itself.
+    engine.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl std::fmt::Debug for Job {
@@ -88,23 +161,52 @@ impl std::fmt::Debug for Job {
     }
 }
 
-/// The thread of an engine.
+/// The thread of an engine; `None` where it has none.
 #[derive(Debug)]
-pub(super) struct EngineThread(JoinHandle<()>);
+pub(super) struct EngineThread(Option<JoinHandle<()>>);
+
+/// How an engine is run.
+#[derive(Debug)]
+pub(super) struct Hosting {
+    pub(super) limits: ServerLimits,
+    /// Room for waiting requests.
+    pub(super) queue: usize,
+    pub(super) paused: bool,
+    /// Without a thread of its own.
+    pub(super) inline: bool,
+    pub(super) faults: Option<super::faults::Faults>,
+}
 
 impl Host {
-    /// Starts the thread of an engine, with room for this many waiting requests.
+    /// Starts running an engine.
     pub(super) fn start<E: Engine>(
         engine: E,
-        limits: ServerLimits,
-        queue: usize,
-        paused: bool,
+        hosting: Hosting,
     ) -> std::io::Result<(Self, EngineThread)> {
-        let (jobs, waiting) = mpsc::sync_channel(queue);
-        let thread = std::thread::Builder::new()
-            .name("synthcap-engine".to_owned())
-            .spawn(move || run(Executor::new(engine, limits, paused), &waiting))?;
-        Ok((Self { jobs, limits }, EngineThread(thread)))
+        let Hosting {
+            limits,
+            queue,
+            paused,
+            inline,
+            faults,
+        } = hosting;
+        let faults = faults.map(|faults| Arc::new(FaultPlan::new(faults)));
+        let make = move || Executor::new(engine, limits, paused, inline);
+        let (way, thread) = if inline {
+            (Way::Inline(Arc::new(Mutex::new(make()))), None)
+        } else {
+            let (jobs, waiting) = mpsc::sync_channel(queue);
+            let thread = std::thread::Builder::new()
+                .name("synthcap-engine".to_owned())
+                .spawn(move || run(make(), &waiting))?;
+            (Way::Queue(jobs), Some(thread))
+        };
+        let host = Self {
+            way,
+            faults,
+            limits,
+        };
+        Ok((host, EngineThread(thread)))
     }
 
     /// Queues a request.
@@ -116,14 +218,20 @@ impl Host {
     pub(super) fn submit(
         &self,
         work: Work,
-        reply: Box<dyn Reply>,
+        mut reply: Box<dyn Reply>,
     ) -> Result<(), (EngineError, Box<dyn Reply>)> {
+        if let Some(plan) = &self.faults {
+            match faults::strike(plan, &work, reply) {
+                Some(left) => reply = left,
+                None => return Ok(()),
+            }
+        }
         let job = Job::Run {
             work,
             received: wall_clock(),
             reply,
         };
-        let (code, message, job) = match self.jobs.try_send(job) {
+        let (code, message, job) = match self.hand_over(job) {
             Ok(()) => return Ok(()),
             Err(TrySendError::Full(job)) => {
                 let message = "the server's queue is full; try again later";
@@ -139,32 +247,64 @@ impl Host {
         }
     }
 
+    fn hand_over(&self, job: Job) -> Result<(), TrySendError<Job>> {
+        match &self.way {
+            Way::Queue(jobs) => jobs.try_send(job),
+            Way::Inline(engine) => {
+                lock(engine).take(job);
+                Ok(())
+            }
+        }
+    }
+
     /// A subscription has got credits, so that a capture may be owed to it.
     pub(super) fn credits_came(&self) {
         // A full queue will be looked through anyway, and subscriptions with it.
-        let _ = self.jobs.try_send(Job::Credits);
+        let _ = self.hand_over(Job::Credits);
     }
 
     /// What the server says of itself; `None` while it stops or its queue is full.
     pub(super) async fn describe(&self) -> Option<ServerInfo> {
         let (sender, info) = oneshot::channel();
-        self.jobs.try_send(Job::Describe(sender)).ok()?;
+        self.hand_over(Job::Describe(sender)).ok()?;
         info.await.ok()
     }
 
     /// Asks the thread to end once the queue is empty.
     pub(super) fn stop(&self) {
-        // On a full queue this waits for the engine, so it must not be called
-        // from a runtime's thread; a thread that is gone has stopped already.
-        let _ = self.jobs.send(Job::Stop);
+        if let Way::Queue(jobs) = &self.way {
+            // On a full queue this waits for the engine, so it must not be called
+            // from a runtime's thread; a thread that is gone has stopped already.
+            let _ = jobs.send(Job::Stop);
+        }
+    }
+}
+
+/// What is told of an error of the engine.
+pub(super) fn failure(error: EngineError) -> Failure {
+    Failure {
+        code: error.code,
+        message: error.message,
+        batch_index: None,
+    }
+}
+
+/// The circumstances of a request that never reached the engine.
+pub(super) fn unexecuted() -> Meta {
+    Meta {
+        received: wall_clock(),
+        sent: wall_clock(),
+        ..Meta::default()
     }
 }
 
 impl EngineThread {
     /// Waits until the thread has ended.
     pub(super) fn join(self) {
-        // A panic of the engine was caught and reported before.
-        let _ = self.0.join();
+        if let Some(thread) = self.0 {
+            // A panic of the engine was caught and reported before.
+            let _ = thread.join();
+        }
     }
 }
 
@@ -177,21 +317,12 @@ fn run<E: Engine>(mut executor: Executor<E>, jobs: &Receiver<Job>) {
             Some(_) => jobs.recv_timeout(due.saturating_duration_since(Instant::now())),
         };
         match job {
-            Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-            Ok(Job::Describe(reply)) => {
-                // Whoever asked may be gone.
-                let _ = reply.send(executor.describe());
-            }
-            Ok(Job::Run {
-                work,
-                received,
-                reply,
-            }) => {
-                if work.is_for(reply.interest()) {
-                    perform(&mut executor, work, received, reply);
+            Ok(job) => {
+                if !executor.take(job) {
+                    return;
                 }
             }
-            Ok(Job::Credits) => executor.push_due(),
+            Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {}
         }
         if let Some(interval) = interval

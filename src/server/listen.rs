@@ -13,12 +13,13 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpListener,
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     task::JoinSet,
     time::{Sleep, sleep},
 };
 use tonic::transport::server::Connected;
 
+use super::faults::{FaultyStream, Wire};
 use crate::io::BoxedStream;
 
 /// How long a connection may take until it says something, and TLS until it is
@@ -35,6 +36,10 @@ pub(super) struct Entrance {
     #[cfg(feature = "tls")]
     pub(super) tls: Option<Arc<tokio_rustls::rustls::ServerConfig>>,
     pub(super) max_connections: usize,
+    /// Whether faults may be done to connections.
+    pub(super) faulty: bool,
+    /// True once the server has stopped; what is still open then is dropped.
+    pub(super) ended: watch::Receiver<bool>,
 }
 
 /// Connections by TCP.
@@ -95,7 +100,13 @@ impl Entrance {
         place: OwnedSemaphorePermit,
         admitted: mpsc::Sender<io::Result<Accepted>>,
     ) {
-        let stream = match tokio::time::timeout(PATIENCE, self.secure(stream)).await {
+        let wire = self.faulty.then(Arc::<Wire>::default);
+        let stream = match &wire {
+            Some(wire) => Box::new(FaultyStream::new(stream, wire.clone())),
+            None => stream,
+        };
+        let secured = self.clone().secure(stream);
+        let stream = match tokio::time::timeout(PATIENCE, secured).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
                 tracing::debug!(%error, "a connection failed in its TLS handshake");
@@ -106,8 +117,14 @@ impl Entrance {
                 return;
             }
         };
+        let mut ended = self.ended;
         let accepted = Accepted {
             stream,
+            wire,
+            ended: Box::pin(async move {
+                // Fails when the server is gone, which is an end too.
+                let _ = ended.wait_for(|ended| *ended).await;
+            }),
             silence: Some(Box::pin(sleep(PATIENCE))),
             _place: place,
         };
@@ -135,13 +152,25 @@ pub(super) struct Accepted {
     stream: BoxedStream,
     /// Runs until the peer has said something.
     silence: Option<Pin<Box<Sleep>>>,
+    wire: Option<Arc<Wire>>,
+    ended: Pin<Box<dyn Future<Output = ()> + Send>>,
     _place: OwnedSemaphorePermit,
 }
 
-impl Connected for Accepted {
-    type ConnectInfo = ();
+/// What requests know of the connection that they came over.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    pub(super) wire: Option<Arc<Wire>>,
+}
 
-    fn connect_info(&self) {}
+impl Connected for Accepted {
+    type ConnectInfo = Origin;
+
+    fn connect_info(&self) -> Origin {
+        Origin {
+            wire: self.wire.clone(),
+        }
+    }
 }
 
 impl AsyncRead for Accepted {
@@ -153,6 +182,9 @@ impl AsyncRead for Accepted {
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if read.is_ready() {
             self.silence = None;
+        } else if self.ended.as_mut().poll(cx).is_ready() {
+            let error = io::Error::new(io::ErrorKind::ConnectionAborted, "the server has stopped");
+            return Poll::Ready(Err(error));
         } else if let Some(silence) = &mut self.silence
             && silence.as_mut().poll(cx).is_ready()
         {

@@ -11,6 +11,7 @@ mod clock;
 mod config;
 mod engine;
 mod executor;
+pub mod faults;
 mod host;
 mod listen;
 mod service;

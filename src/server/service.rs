@@ -4,7 +4,7 @@ use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    access::Access,
+    access::Caller,
     clock::wall_clock,
     host::Host,
     stream::{self, Replies},
@@ -30,11 +30,10 @@ pub(super) struct Service {
     pub(super) stopping: watch::Receiver<bool>,
 }
 
-/// The command of a unary request, which the stream's decoder reads too, if its
-/// caller may have it run.
-fn one(access: Access, action: Action) -> Result<Command, Status> {
+/// The command of a unary request, which the stream's decoder reads too.
+fn one(action: Action) -> Result<Command, Status> {
     match request_in::decode(Some(action)) {
-        Ok(Asked::One(command)) => unary::allowed(access, command),
+        Ok(Asked::One(command)) => Ok(command),
         Ok(_) => Err(Status::internal("a unary request is a single command")),
         Err(error) => Err(Status::invalid_argument(error.to_string())),
     }
@@ -59,9 +58,9 @@ impl Service {
         request: Request<T>,
         action: fn(T) -> Action,
     ) -> Result<Response<CommandResponse>, Status> {
-        let access = Access::of(&request);
-        let command = one(access, action(request.into_inner()))?;
-        unary::command(&self.host, command).await
+        let caller = Caller::of(&request);
+        let command = one(action(request.into_inner()))?;
+        unary::command(&self.host, caller, command).await
     }
 
     async fn image(
@@ -70,9 +69,9 @@ impl Service {
         modality: Modality,
     ) -> Result<Response<ImageResponse>, Status> {
         let compress = wants_compression(&request);
-        let access = Access::of(&request);
-        let command = unary::allowed(access, capture(request.into_inner(), modality))?;
-        let response = unary::image(&self.host, command).await?;
+        let caller = Caller::of(&request);
+        let command = capture(request.into_inner(), modality);
+        let response = unary::image(&self.host, caller, command).await?;
         Ok(uncompressed_unless(compress, response))
     }
 }
@@ -86,9 +85,9 @@ impl UeSynthService for Service {
         request: Request<Streaming<ActionRequest>>,
     ) -> Result<Response<Replies>, Status> {
         let compress = wants_compression(&request);
-        let access = Access::of(&request);
+        let caller = Caller::of(&request);
         let host = self.host.clone();
-        let replies = stream::serve(request.into_inner(), host, access, self.stopping.clone());
+        let replies = stream::serve(request.into_inner(), host, caller, self.stopping.clone());
         Ok(uncompressed_unless(compress, Response::new(replies)))
     }
 
@@ -110,9 +109,9 @@ impl UeSynthService for Service {
         &self,
         request: Request<proto::GetCameraTransformRequest>,
     ) -> Result<Response<proto::GetCameraTransformResponse>, Status> {
-        let access = Access::of(&request);
-        let command = one(access, Action::GetCameraTransform(request.into_inner()))?;
-        unary::camera_transform(&self.host, command).await
+        let caller = Caller::of(&request);
+        let command = one(Action::GetCameraTransform(request.into_inner()))?;
+        unary::camera_transform(&self.host, caller, command).await
     }
 
     async fn capture_rgb_image(
@@ -161,9 +160,9 @@ impl UeSynthService for Service {
         &self,
         request: Request<proto::GetObjectTransformRequest>,
     ) -> Result<Response<proto::GetObjectTransformResponse>, Status> {
-        let access = Access::of(&request);
-        let command = one(access, Action::GetObjectTransform(request.into_inner()))?;
-        unary::object_transform(&self.host, command).await
+        let caller = Caller::of(&request);
+        let command = one(Action::GetObjectTransform(request.into_inner()))?;
+        unary::object_transform(&self.host, caller, command).await
     }
 
     async fn create_camera(
@@ -219,7 +218,6 @@ impl UeSynthService for Service {
         &self,
         request: Request<()>,
     ) -> Result<Response<proto::ListObjectsResponse>, Status> {
-        unary::allowed(Access::of(&request), Command::ListObjects)?;
-        unary::objects(&self.host).await
+        unary::objects(&self.host, Caller::of(&request)).await
     }
 }

@@ -13,10 +13,10 @@ use tonic::{Status, Streaming};
 
 use super::{
     EngineError,
-    access::Access,
-    clock::wall_clock,
+    access::Caller,
     executor::{Ran, Runnable},
-    host::{Host, Interest, Reply, Work},
+    faults::Wire,
+    host::{Host, Interest, Reply, Work, failure, unexecuted},
     subscriptions::{Control, Sink},
 };
 use crate::{
@@ -56,13 +56,13 @@ impl Stream for Replies {
 pub(super) fn serve(
     requests: Streaming<ActionRequest>,
     host: Host,
-    access: Access,
+    caller: Caller,
     stopping: watch::Receiver<bool>,
 ) -> Replies {
     let (sender, messages) = mpsc::unbounded_channel();
     let session = Session {
         host,
-        access,
+        caller,
         replies: sender,
         open: Arc::default(),
     };
@@ -80,7 +80,7 @@ fn lock(controls: &Controls) -> MutexGuard<'_, HashMap<String, Arc<Control>>> {
 /// One client's stream.
 struct Session {
     host: Host,
-    access: Access,
+    caller: Caller,
     replies: mpsc::UnboundedSender<Outgoing>,
     open: Controls,
 }
@@ -128,7 +128,7 @@ impl Session {
                 return;
             }
         };
-        let allowed = self.access.check(&asked);
+        let allowed = self.caller.check(&asked);
         match asked {
             Asked::One(command) => {
                 let reply = self.reply(id, Shape::One(command.clone()), place);
@@ -183,25 +183,9 @@ impl Session {
             control,
             open: self.open.clone(),
             replies: self.replies.clone(),
+            wire: self.caller.wire.clone(),
             place: Arc::new(place),
         })
-    }
-}
-
-fn failure(error: EngineError) -> Failure {
-    Failure {
-        code: error.code,
-        message: error.message,
-        batch_index: None,
-    }
-}
-
-/// The circumstances of a request that never reached the engine.
-fn unexecuted() -> Meta {
-    Meta {
-        received: wall_clock(),
-        sent: wall_clock(),
-        ..Meta::default()
     }
 }
 
@@ -219,6 +203,7 @@ struct StreamReply {
     control: Arc<Control>,
     open: Controls,
     replies: mpsc::UnboundedSender<Outgoing>,
+    wire: Option<Arc<Wire>>,
     place: Arc<OwnedSemaphorePermit>,
 }
 
@@ -270,6 +255,12 @@ impl Reply for StreamReply {
             Interest::Wanted
         }
     }
+
+    fn wire(&self) -> Option<&Arc<Wire>> {
+        self.wire.as_ref()
+    }
+
+    fn silence(self: Box<Self>) {}
 
     fn send(self: Box<Self>, ran: Ran) {
         match (ran, &self.shape) {

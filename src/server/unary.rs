@@ -1,11 +1,15 @@
 //! One call, one answer: the methods besides the stream.
 
-use tokio::sync::oneshot;
+use std::sync::Arc;
+
+use tokio::{runtime::Handle, sync::oneshot};
 use tonic::{Code, Response, Status};
 
 use super::{
-    access::Access,
+    EngineError,
+    access::Caller,
     executor::{Ran, Runnable},
+    faults::Wire,
     host::{Host, Interest, Reply, Work},
 };
 use crate::{
@@ -17,11 +21,15 @@ use crate::{
     },
 };
 
-struct Caller(oneshot::Sender<Ran>);
+struct Waiting {
+    outcome: oneshot::Sender<Ran>,
+    wire: Option<Arc<Wire>>,
+    runtime: Handle,
+}
 
-impl Reply for Caller {
+impl Reply for Waiting {
     fn interest(&self) -> Interest {
-        if self.0.is_closed() {
+        if self.outcome.is_closed() {
             Interest::Left
         } else {
             Interest::Wanted
@@ -30,16 +38,36 @@ impl Reply for Caller {
 
     fn send(self: Box<Self>, ran: Ran) {
         // Fails only when the caller has left.
-        let _ = self.0.send(ran);
+        let _ = self.outcome.send(ran);
+    }
+
+    fn wire(&self) -> Option<&Arc<Wire>> {
+        self.wire.as_ref()
+    }
+
+    fn silence(mut self: Box<Self>) {
+        let runtime = self.runtime.clone();
+        runtime.spawn(async move { self.outcome.closed().await });
     }
 }
 
-/// Runs one command, and waits for its outcome.
-async fn run(host: &Host, command: Command) -> Result<(Result<Answer, Failure>, Meta), Status> {
+/// Runs one command, if its caller may have it run, and waits for its outcome.
+async fn run(
+    host: &Host,
+    caller: Caller,
+    command: Command,
+) -> Result<(Result<Answer, Failure>, Meta), Status> {
+    let refused = |error: EngineError| Status::new(code(error.code), error.message);
+    caller.check_command(&command).map_err(refused)?;
     let (sender, outcome) = oneshot::channel();
+    let reply = Waiting {
+        outcome: sender,
+        wire: caller.wire,
+        runtime: Handle::current(),
+    };
     let work = Work::Run(Runnable::One(command));
-    host.submit(work, Box::new(Caller(sender)))
-        .map_err(|(error, _)| Status::new(code(error.code), error.message))?;
+    let submitted = host.submit(work, Box::new(reply));
+    submitted.map_err(|(error, _)| refused(error))?;
     match outcome.await {
         Ok(Ran::One(result, meta)) => Ok((result, meta)),
         Ok(Ran::Batch(..)) => Err(Status::internal("a single command was run as a batch")),
@@ -64,13 +92,6 @@ fn code(code: ErrorCode) -> Code {
     }
 }
 
-/// The command, if the caller may have it run.
-pub(super) fn allowed(access: Access, command: Command) -> Result<Command, Status> {
-    let checked = access.check_command(&command);
-    checked.map_err(|error| Status::new(code(error.code), error.message))?;
-    Ok(command)
-}
-
 fn status(failure: Failure) -> Status {
     Status::new(code(failure.code), failure.message)
 }
@@ -89,9 +110,10 @@ fn meta_of(meta: Meta, failure: Option<&Failure>) -> Option<proto::ReplyMeta> {
 /// A command whose reply is success or a message.
 pub(super) async fn command(
     host: &Host,
+    caller: Caller,
     command: Command,
 ) -> Result<Response<proto::CommandResponse>, Status> {
-    let (result, meta) = run(host, command).await?;
+    let (result, meta) = run(host, caller, command).await?;
     let failure = result.as_ref().err().cloned();
     let message = match result {
         Ok(Answer::Done(message)) => message,
@@ -108,9 +130,10 @@ pub(super) async fn command(
 /// One image. A failure is a gRPC status, for the message has no place for it.
 pub(super) async fn image(
     host: &Host,
+    caller: Caller,
     command: Command,
 ) -> Result<Response<proto::ImageResponse>, Status> {
-    let (result, meta) = run(host, command).await?;
+    let (result, meta) = run(host, caller, command).await?;
     let Answer::Images(mut images, _) = result.map_err(status)? else {
         return Err(unexpected());
     };
@@ -123,9 +146,10 @@ pub(super) async fn image(
 
 pub(super) async fn camera_transform(
     host: &Host,
+    caller: Caller,
     command: Command,
 ) -> Result<Response<proto::GetCameraTransformResponse>, Status> {
-    let (result, meta) = run(host, command).await?;
+    let (result, meta) = run(host, caller, command).await?;
     let failure = result.as_ref().err().cloned();
     let transform = match result {
         Ok(Answer::CameraTransform(transform)) => Some(transform.into()),
@@ -142,9 +166,10 @@ pub(super) async fn camera_transform(
 
 pub(super) async fn object_transform(
     host: &Host,
+    caller: Caller,
     command: Command,
 ) -> Result<Response<proto::GetObjectTransformResponse>, Status> {
-    let (result, meta) = run(host, command).await?;
+    let (result, meta) = run(host, caller, command).await?;
     let failure = result.as_ref().err().cloned();
     let transform = match result {
         Ok(Answer::ObjectTransform(transform)) => Some(transform.into()),
@@ -159,8 +184,11 @@ pub(super) async fn object_transform(
     }))
 }
 
-pub(super) async fn objects(host: &Host) -> Result<Response<proto::ListObjectsResponse>, Status> {
-    let (result, meta) = run(host, Command::ListObjects).await?;
+pub(super) async fn objects(
+    host: &Host,
+    caller: Caller,
+) -> Result<Response<proto::ListObjectsResponse>, Status> {
+    let (result, meta) = run(host, caller, Command::ListObjects).await?;
     let Answer::Objects(names) = result.map_err(status)? else {
         return Err(unexpected());
     };
