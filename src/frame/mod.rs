@@ -1,6 +1,7 @@
 //! Typed images with everything that was true when they were made.
 
 mod pixels;
+pub(crate) mod pool;
 mod samples;
 
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::Future,
     io,
-    net::{Ipv4Addr, SocketAddr, ToSocketAddrs},
+    net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
     sync::Arc,
     time::Duration,
 };
@@ -21,12 +21,15 @@ use tonic::{codec::CompressionEncoding, service::interceptor::InterceptedService
 
 #[cfg(feature = "tls")]
 use super::ServerTls;
+#[cfg(unix)]
+use super::unix::{self, SocketFile};
 use super::{
     Engine, Tokens,
     access::guard,
     faults::Faults,
     host::{DEFAULT_LIMITS, EngineThread, Host, Hosting},
     listen::{self, Entrance},
+    send::WithOwnBodies,
     service::Service,
 };
 use crate::{ServerLimits, io::BoxedStream, proto::ue_synth_service_server::UeSynthServiceServer};
@@ -102,8 +105,9 @@ impl<E> fmt::Debug for ServerBuilder<E> {
 }
 
 impl<E: Engine> ServerBuilder<E> {
-    /// Where to listen, as `host:port`. Default `127.0.0.1:0`, a free port on
-    /// this machine only.
+    /// Where to listen, as `host:port`, or `unix:/path` for a Unix socket that
+    /// only this user can connect to. Default `127.0.0.1:0`, a free port on this
+    /// machine only.
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.address = address.into();
         self
@@ -183,13 +187,38 @@ impl<E: Engine> ServerBuilder<E> {
     /// When the address is unknown, in use, or public without protection; when
     /// the files of TLS cannot be used.
     pub async fn start(self) -> Result<ServerHandle, ServerError> {
+        if let Some(path) = self.address.strip_prefix("unix:") {
+            let path = path.trim_start_matches("//").to_owned();
+            return self.start_unix(&path);
+        }
         let address = self.resolve()?;
         let listener = TcpListener::bind(address).await.map_err(|error| {
             let remedy = "choose another with --listen, or port 0 for a free one";
             ServerError(format!("cannot listen on {address}: {error}; {remedy}"))
         })?;
         let address = listener.local_addr().map_err(unusable)?;
-        self.serve(address, listen::tcp(listener))
+        let url = format!("{}://{address}", self.scheme());
+        self.serve(address, url, listen::tcp(listener))
+    }
+
+    /// Starts serving at a Unix socket.
+    #[cfg(unix)]
+    fn start_unix(self, path: &str) -> Result<ServerHandle, ServerError> {
+        let (listener, file) = unix::bind(path.as_ref()).map_err(|error| {
+            let remedy = "choose another path, in a folder of your own";
+            ServerError(format!("cannot listen on unix:{path}: {error}; {remedy}"))
+        })?;
+        let url = format!("unix://{}", file.path.display());
+        let mut handle = self.serve(NOWHERE, url, listen::unix(listener))?;
+        handle.socket = Some(file);
+        Ok(handle)
+    }
+
+    #[cfg(not(unix))]
+    fn start_unix(self, path: &str) -> Result<ServerHandle, ServerError> {
+        Err(ServerError(format!(
+            "cannot listen on unix:{path}: this system has no Unix sockets; use host:port"
+        )))
     }
 
     /// Starts serving connections that come from elsewhere, such as pipes in
@@ -228,17 +257,17 @@ impl<E: Engine> ServerBuilder<E> {
         S: Stream<Item = io::Result<IO>> + Send + 'static,
         IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let boxed = connections.map(|taken| taken.map(|stream| Box::new(stream) as BoxedStream));
-        self.serve(nowhere, boxed)
+        let url = format!("{}://{NOWHERE}", self.scheme());
+        self.serve(NOWHERE, url, boxed)
     }
 
     fn serve(
         self,
         address: SocketAddr,
+        url: String,
         connections: impl Stream<Item = io::Result<BoxedStream>> + Send + 'static,
     ) -> Result<ServerHandle, ServerError> {
-        let scheme = if self.is_encrypted() { "https" } else { "http" };
         let (stop, stopping) = watch::channel(false);
         let (end, ended) = watch::channel(false);
         let entrance = Entrance {
@@ -269,10 +298,16 @@ impl<E: Engine> ServerBuilder<E> {
         };
         Ok(ServerHandle {
             address,
-            scheme,
+            url,
             stop,
             running: Some((tokio::spawn(serving), host, thread)),
+            #[cfg(unix)]
+            socket: None,
         })
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.is_encrypted() { "https" } else { "http" }
     }
 
     #[cfg(feature = "tls")]
@@ -307,6 +342,9 @@ impl<E: Engine> ServerBuilder<E> {
         )))
     }
 }
+
+/// The address of a server that has none.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 fn unusable(error: io::Error) -> ServerError {
     ServerError(format!("cannot serve: {error}"))
@@ -359,7 +397,10 @@ async fn serve(
         .initial_connection_window_size(8 << 20)
         .max_frame_size(1 << 20)
         .http2_keepalive_interval(Some(Duration::from_secs(60)))
-        .add_service(InterceptedService::new(service, guard(tokens)))
+        .add_service(InterceptedService::new(
+            WithOwnBodies(service),
+            guard(tokens),
+        ))
         .serve_with_incoming_shutdown(incoming, stopped)
         .await;
     if let Err(error) = served {
@@ -371,20 +412,23 @@ async fn serve(
 #[derive(Debug)]
 pub struct ServerHandle {
     address: SocketAddr,
-    scheme: &'static str,
+    url: String,
     stop: watch::Sender<bool>,
     running: Option<(JoinHandle<()>, Host, EngineThread)>,
+    /// Goes with the handle.
+    #[cfg(unix)]
+    socket: Option<SocketFile>,
 }
 
 impl ServerHandle {
-    /// Where it really listens.
+    /// Where it really listens; 0.0.0.0:0 for a Unix socket.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
     /// The address as clients take it.
     pub fn url(&self) -> String {
-        format!("{}://{}", self.scheme, self.address)
+        self.url.clone()
     }
 
     /// Stops: open streams end (at the latest after 5 s, whether or not their
@@ -401,6 +445,7 @@ impl ServerHandle {
             thread.join();
         });
         let _ = ended.await;
+        // A Unix socket goes when this handle is dropped, which is now.
     }
 }
 

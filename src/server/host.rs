@@ -247,6 +247,10 @@ impl Host {
         }
     }
 
+    #[expect(
+        clippy::result_large_err,
+        reason = "a job that finds no place is given back whole"
+    )]
     fn hand_over(&self, job: Job) -> Result<(), TrySendError<Job>> {
         match &self.way {
             Way::Queue(jobs) => jobs.try_send(job),

@@ -10,6 +10,8 @@ use std::{
 };
 
 use futures_util::{Stream, StreamExt, stream};
+#[cfg(unix)]
+use tokio::net::UnixListener;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpListener,
@@ -51,6 +53,16 @@ pub(super) fn tcp(listener: TcpListener) -> impl Stream<Item = io::Result<BoxedS
             let _ = stream.set_nodelay(true);
             Box::new(stream) as BoxedStream
         });
+        Some((taken, listener))
+    })
+}
+
+/// Connections by a Unix socket.
+#[cfg(unix)]
+pub(super) fn unix(listener: UnixListener) -> impl Stream<Item = io::Result<BoxedStream>> {
+    stream::unfold(listener, |listener| async move {
+        let taken = listener.accept().await;
+        let taken = taken.map(|(stream, _)| Box::new(stream) as BoxedStream);
         Some((taken, listener))
     })
 }

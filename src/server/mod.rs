@@ -14,12 +14,15 @@ mod executor;
 pub mod faults;
 mod host;
 mod listen;
+mod send;
 mod service;
 mod stream;
 mod subscriptions;
 #[cfg(feature = "tls")]
 mod tls;
 mod unary;
+#[cfg(unix)]
+mod unix;
 
 pub use access::{Permissions, Tokens};
 pub use config::{Server, ServerBuilder, ServerError, ServerHandle};

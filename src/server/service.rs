@@ -7,6 +7,7 @@ use super::{
     access::Caller,
     clock::wall_clock,
     host::Host,
+    send::Handover,
     stream::{self, Replies},
     unary,
 };
@@ -88,7 +89,14 @@ impl UeSynthService for Service {
         let caller = Caller::of(&request);
         let host = self.host.clone();
         let replies = stream::serve(request.into_inner(), host, caller, self.stopping.clone());
-        Ok(uncompressed_unless(compress, Response::new(replies)))
+        if compress {
+            return Ok(Response::new(replies));
+        }
+        let (ended, body) = replies.into_body();
+        let mut response = Response::new(ended);
+        response.disable_compression();
+        response.extensions_mut().insert(Handover::new(body));
+        Ok(response)
     }
 
     async fn get_server_info(&self, _: Request<()>) -> Result<Response<proto::ServerInfo>, Status> {

@@ -17,6 +17,7 @@ use super::{
     executor::{Ran, Runnable},
     faults::Wire,
     host::{Host, Interest, Reply, Work, failure, unexecuted},
+    send::ReplyBody,
     subscriptions::{Control, Sink},
 };
 use crate::{
@@ -31,8 +32,9 @@ use crate::{
 };
 
 /// A message on its way out.
-struct Outgoing {
-    message: FrameResponse,
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) message: FrameResponse,
     /// The place in flight that is free once the message is sent; pushes have
     /// none, for they are bounded by their credits.
     _place: Option<Arc<OwnedSemaphorePermit>>,
@@ -41,6 +43,14 @@ struct Outgoing {
 /// The replies of one stream.
 pub(super) struct Replies {
     messages: mpsc::UnboundedReceiver<Outgoing>,
+}
+
+impl Replies {
+    /// A body that brings the replies, and a stream that has none.
+    pub(super) fn into_body(self) -> (Self, ReplyBody) {
+        let (_, messages) = mpsc::unbounded_channel();
+        (Self { messages }, ReplyBody::new(self.messages))
+    }
 }
 
 impl Stream for Replies {

@@ -1,9 +1,19 @@
 //! The I/O around the state machine: one task per client.
 
-use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Sleep,
+};
 
 use super::{
     InFlight, InputBuffering, Job, Outcome, Permit, ReconnectPolicy, ResendPolicy,
@@ -11,6 +21,7 @@ use super::{
     hub::Hub,
     machine::{Action, Machine, Submission},
     pushes::PushedSet,
+    receive::Received,
     transport::{Connection, Inbound, Peer, Transport},
     unary::{Call, CallFailure, Calls},
 };
@@ -103,6 +114,7 @@ pub(crate) fn spawn<T: Transport>(
         peer: peer_sender,
         actions: Vec::new(),
         readers: HashMap::new(),
+        alarm: None,
     };
     tokio::spawn(async move {
         let reason = driver.run(first).await;
@@ -135,16 +147,28 @@ enum Link<T> {
     },
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, on the stack"
+)]
 enum Event<T> {
     Orders(usize),
     Connected(T, Result<Connection, Error>),
-    Message(Option<Result<FrameResponse, Error>>),
+    /// Messages have come; false when none will come any more.
+    Messages(bool),
     Called(Result<FrameResponse, CallFailure>),
     Timer,
 }
 
-/// How many orders are taken at once, so that replies get their turn.
-const ORDERS_PER_TURN: usize = 64;
+/// How many orders or replies are taken at once, so that the others get their
+/// turn.
+const PER_TURN: usize = 64;
+
+/// What came at one turn; empty between turns, and kept for its memory.
+struct Turn {
+    orders: Vec<Order>,
+    messages: Vec<Result<Received, Error>>,
+}
 
 struct Driver<T> {
     /// Away while it connects.
@@ -160,22 +184,28 @@ struct Driver<T> {
     peer: watch::Sender<Peer>,
     actions: Vec<Action<Waiter>>,
     readers: HashMap<RequestId, mpsc::UnboundedSender<PushItem>>,
+    /// Goes off at this time or, when what it was for has ended, for nothing: that
+    /// is cheaper than to set it anew with every request that ends.
+    alarm: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
 impl<T: Transport> Driver<T> {
     /// Runs until the machine closes; returns the reason.
     async fn run(mut self, first: Connection) -> Error {
         self.open(first);
-        let mut batch = Vec::with_capacity(ORDERS_PER_TURN);
+        let mut turn = Turn {
+            orders: Vec::with_capacity(PER_TURN),
+            messages: Vec::with_capacity(PER_TURN),
+        };
         loop {
             if let Some(reason) = self.perform() {
                 return reason;
             }
-            match self.next_event(&mut batch).await {
+            match self.next_event(&mut turn).await {
                 // Every handle is gone.
                 Event::Orders(0) => self.order(Order::Close),
                 Event::Orders(_) => {
-                    for order in batch.drain(..) {
+                    for order in turn.orders.drain(..) {
                         self.order(order);
                     }
                 }
@@ -186,14 +216,7 @@ impl<T: Transport> Driver<T> {
                         Err(error) => self.lost(error),
                     }
                 }
-                Event::Message(Some(Ok(message))) => {
-                    self.machine.message(message, now(), &mut self.actions);
-                }
-                Event::Message(Some(Err(error))) => self.lost(error),
-                Event::Message(None) => {
-                    let message = "the server ended the stream";
-                    self.lost(Error::new(ErrorKind::Unreachable, message));
-                }
+                Event::Messages(more) => self.received(&mut turn.messages, more),
                 Event::Called(Ok(message)) => {
                     self.machine.message(message, now(), &mut self.actions);
                 }
@@ -206,15 +229,15 @@ impl<T: Transport> Driver<T> {
         }
     }
 
-    async fn next_event(&mut self, batch: &mut Vec<Order>) -> Event<T> {
-        let wakes = [self.machine.next_wake(), self.burst.due()];
-        let wake = wakes.into_iter().flatten().min();
+    async fn next_event(&mut self, turn: &mut Turn) -> Event<T> {
+        self.set_alarm();
         let timer = async {
-            match wake {
-                Some(at) => tokio::time::sleep_until(at.into()).await,
+            match &mut self.alarm {
+                Some((_, alarm)) => alarm.as_mut().await,
                 None => std::future::pending().await,
             }
         };
+        let messages = &mut turn.messages;
         let network = async {
             match &mut self.link {
                 Link::Down => std::future::pending().await,
@@ -225,19 +248,57 @@ impl<T: Transport> Driver<T> {
                 Link::Up {
                     inbound, calling, ..
                 } => tokio::select! {
-                    message = inbound.next() => Event::Message(message),
-                    Some(called) = calling.next() => Event::Called(called),
+                    more = poll_fn(|cx| poll_messages(inbound, messages, cx)) => {
+                        Event::Messages(more)
+                    }
+                    Some(called) = calling.next(), if !calling.is_empty() => Event::Called(called),
                 },
             }
         };
         tokio::select! {
-            count = self.orders.recv_many(batch, ORDERS_PER_TURN) => Event::Orders(count),
+            count = self.orders.recv_many(&mut turn.orders, PER_TURN) => Event::Orders(count),
             event = network => event,
             () = timer => Event::Timer,
         }
     }
 
+    /// Sees to it that the alarm goes off when something is due.
+    fn set_alarm(&mut self) {
+        let wakes = [self.machine.next_wake(), self.burst.due()];
+        let Some(due) = wakes.into_iter().flatten().min() else {
+            return;
+        };
+        match &mut self.alarm {
+            Some((at, _)) if *at <= due => {}
+            Some((at, alarm)) => {
+                *at = due;
+                alarm.as_mut().reset(due.into());
+            }
+            None => self.alarm = Some((due, Box::pin(tokio::time::sleep_until(due.into())))),
+        }
+    }
+
+    fn received(&mut self, messages: &mut Vec<Result<Received, Error>>, more: bool) {
+        let now = now();
+        for message in messages.drain(..) {
+            match message {
+                Ok(Received::Message(message)) => {
+                    self.machine.message(message, now, &mut self.actions);
+                }
+                Ok(Received::TooLong { request_id, bytes }) => {
+                    self.machine.too_long(&request_id, bytes, &mut self.actions);
+                }
+                Err(error) => return self.lost(error),
+            }
+        }
+        if !more {
+            let message = "the server ended the stream";
+            self.lost(Error::new(ErrorKind::Unreachable, message));
+        }
+    }
+
     fn wake(&mut self) {
+        self.alarm = None;
         let now = now();
         if self.burst.due().is_some_and(|due| due <= now) {
             self.burst.release(&mut self.ready);
@@ -405,6 +466,29 @@ impl<T: Transport> Driver<T> {
             }
         }
     }
+}
+
+/// Takes in what has come, and waits only when nothing has; false at the end.
+fn poll_messages(
+    inbound: &mut Inbound,
+    messages: &mut Vec<Result<Received, Error>>,
+    cx: &mut Context<'_>,
+) -> Poll<bool> {
+    while messages.len() < PER_TURN {
+        match inbound.as_mut().poll_next(cx) {
+            Poll::Ready(Some(message)) => {
+                let is_last = message.is_err();
+                messages.push(message);
+                if is_last {
+                    break;
+                }
+            }
+            Poll::Ready(None) => return Poll::Ready(false),
+            Poll::Pending if messages.is_empty() => return Poll::Pending,
+            Poll::Pending => break,
+        }
+    }
+    Poll::Ready(true)
 }
 
 /// The runtime's clock, which tests can pause.

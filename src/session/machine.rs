@@ -292,6 +292,31 @@ impl<W> Machine<W> {
         }
     }
 
+    /// A message over the limit came over the stream and was passed over.
+    pub(crate) fn too_long(&mut self, request_id: &str, bytes: u64, out: &mut Vec<Action<W>>) {
+        self.failures = 0;
+        let Some(To::Request(id)) = To::parse(request_id) else {
+            tracing::warn!(bytes, "a message over the limit was nobody's reply");
+            return;
+        };
+        let message = format!(
+            "the reply takes {bytes} bytes, which is over the limit; raise max_message_bytes"
+        );
+        let error = Error::new(ErrorKind::BadReply, message);
+        let owner = self.items.get(&id).map_or(id, |&(batch, _)| batch);
+        if self.pushes.contains(id) && self.pending.get_mut(id).is_none() {
+            let item = Err(error.of_request(id));
+            self.unsubscribe(id, out);
+            out.push(Action::Push {
+                id,
+                item,
+                last: true,
+            });
+        } else if self.pending.get_mut(owner).is_some_and(|entry| entry.sent) {
+            self.fail(owner, &error, out);
+        }
+    }
+
     /// A message that belongs to a request.
     fn reply(
         &mut self,

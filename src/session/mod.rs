@@ -16,6 +16,7 @@ mod machine;
 mod machine_tests;
 mod plain;
 mod pushes;
+mod receive;
 mod transport;
 mod unary;
 

@@ -4,19 +4,23 @@
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use http::uri::PathAndQuery;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{
-    Code, Request, Status, codec::CompressionEncoding, metadata::MetadataValue, transport::Endpoint,
+    Code, Request, Status, client::Grpc, codec::CompressionEncoding, metadata::MetadataValue,
+    transport::Endpoint,
 };
 
 use super::{
     dial::{self, Dialing, Line},
+    receive::{Extras, Received, SplitChannel, StreamCodec},
     unary::{self, Calls},
 };
 use crate::{
     Error, ErrorKind, ServerInfo,
-    proto::{ActionRequest, FrameResponse, ue_synth_service_client::UeSynthServiceClient as Stub},
+    frame::pool::BufferPool,
+    proto::{ActionRequest, ue_synth_service_client::UeSynthServiceClient as Stub},
     wire,
 };
 
@@ -39,7 +43,7 @@ pub(crate) struct Connection {
 }
 
 /// Messages from the server; ends or fails once, when the connection is gone.
-pub(crate) type Inbound = Pin<Box<dyn Stream<Item = Result<FrameResponse, Error>> + Send>>;
+pub(crate) type Inbound = Pin<Box<dyn Stream<Item = Result<Received, Error>> + Send>>;
 
 /// Makes connections to one server. Sealed by being private to the crate.
 pub(crate) trait Transport: Send + 'static {
@@ -58,7 +62,13 @@ pub(crate) struct Connector {
     pub(crate) connect_timeout: Duration,
     pub(crate) max_message_bytes: usize,
     pub(crate) gzip: bool,
+    /// Where the pixels of received frames go.
+    pub(crate) pool: Arc<BufferPool>,
 }
+
+/// The stream's method.
+const STREAM_PATH: PathAndQuery =
+    PathAndQuery::from_static("/uesynth.UESynthService/ControlStream");
 
 /// Tells a synthcap server that it may compress its replies. Announcing the
 /// codec alone does not: many clients do so without wanting it.
@@ -82,6 +92,22 @@ impl Connector {
             Some(Peer::Synthcap(_)) => stub.send_compressed(CompressionEncoding::Gzip),
             _ => stub,
         }
+    }
+
+    /// The client of the stream, with a message layer of our own.
+    fn stream(&self, channel: Line, peer: &Peer) -> (Grpc<SplitChannel<Line>>, StreamCodec) {
+        let (limit, extras) = (self.max_message_bytes, Extras::default());
+        let channel = SplitChannel::new(channel, limit, self.pool.clone(), extras.clone());
+        let stream = Grpc::new(channel)
+            .max_decoding_message_size(limit)
+            .max_encoding_message_size(limit);
+        let gzip = CompressionEncoding::Gzip;
+        let stream = match (self.gzip, peer) {
+            (true, Peer::Synthcap(_)) => stream.accept_compressed(gzip).send_compressed(gzip),
+            (true, Peer::Plain) => stream.accept_compressed(gzip),
+            (false, _) => stream,
+        };
+        (stream, StreamCodec { extras })
     }
 
     /// A channel, and who is at its other end.
@@ -235,12 +261,17 @@ impl Transport for Connector {
             metadata.insert(COMPRESS_HEADER, MetadataValue::from_static("gzip"));
         }
         let connector = self.clone();
-        let mut stub = self.stub(channel, Some(&peer));
-        let calls = unary::calls(stub.clone());
+        let calls = unary::calls(self.stub(channel.clone(), Some(&peer)));
+        let (mut stream, codec) = self.stream(channel, &peer);
         // The response headers are awaited as part of the stream of messages: a
         // plain UESynth server sends none before its first message, and that
         // needs a request first.
-        let opened = async move { stub.control_stream(request).await };
+        let opened = async move {
+            // The channel is connected, and says itself when it is not.
+            let ready = stream.ready().await;
+            ready.map_err(|error| Status::from_error(error.into()))?;
+            stream.streaming(request, STREAM_PATH, codec).await
+        };
         let messages = stream::once(opened)
             .map_ok(tonic::Response::into_inner)
             .try_flatten()

@@ -55,8 +55,11 @@ setters! {
     /// How many other requests may wait for their reply at once. Default 1024.
     max_commands_in_flight: usize;
     /// The largest message accepted or sent, in bytes. Default 256 MiB. A larger
-    /// frame fails its request and the connection.
+    /// reply fails its request and is passed over.
     max_message_bytes: usize;
+    /// How many bytes of buffers for pixels are kept to be used again. Default
+    /// 256 MiB.
+    max_pooled_bytes: usize;
     /// The largest HTTP/2 frame, in bytes, 16,384 to 16,777,215. Default 1 MiB;
     /// small frames cost much of the throughput.
     max_frame_bytes: u32;

@@ -12,6 +12,7 @@ use super::{ClientConfig, Compression, KeepalivePolicy, TlsFiles, invalid};
 use crate::session::TlsDialing;
 use crate::{
     DialTarget, Error, Token,
+    frame::pool::BufferPool,
     session::{Connector, Dialing},
 };
 
@@ -38,6 +39,7 @@ impl ClientConfig {
             connect_timeout: self.connect_timeout,
             max_message_bytes: self.max_message_bytes,
             gzip: self.compression == Compression::Gzip,
+            pool: BufferPool::new(self.max_pooled_bytes),
         })
     }
 
@@ -48,13 +50,15 @@ impl ClientConfig {
         // bytes, and names the scheme in its requests only.
         let bare = url.replacen("https://", "http://", 1);
         let invalid = |_| self.unusable("not a URL");
-        let endpoint = Endpoint::from_shared(bare).map_err(invalid)?;
-        let origin = url.parse().map_err(|_| self.unusable("not a URL"))?;
-        if endpoint.uri().port().is_none() {
-            return Err(self.unusable("the port is missing"));
+        let mut endpoint = Endpoint::from_shared(bare).map_err(invalid)?;
+        if !is_unix(&url) {
+            if endpoint.uri().port().is_none() {
+                return Err(self.unusable("the port is missing"));
+            }
+            let origin = url.parse().map_err(|_| self.unusable("not a URL"))?;
+            endpoint = endpoint.origin(origin);
         }
         let endpoint = endpoint
-            .origin(origin)
             .connect_timeout(self.connect_timeout)
             .tcp_nodelay(true)
             .tcp_keepalive(self.tcp_keepalive)
@@ -66,13 +70,18 @@ impl ClientConfig {
 
     /// The address with its scheme.
     fn full_url(&self) -> Result<String, Error> {
+        if is_unix(&self.url) {
+            return self.socket_url();
+        }
         let url = match self.url.split_once("://") {
             // Nobody named an address, so nobody asked for one without TLS.
             Some(_) if self.require_tls && self.url == Self::default().url => {
                 self.url.replacen("http", "https", 1)
             }
             Some(("http" | "https", _)) => self.url.clone(),
-            Some(_) => return Err(self.unusable("only http:// and https:// are built in")),
+            Some(_) => {
+                return Err(self.unusable("only http://, https:// and unix:/// are built in"));
+            }
             None if self.require_tls => format!("https://{}", self.url),
             None => format!("http://{}", self.url),
         };
@@ -92,6 +101,14 @@ impl ClientConfig {
         Ok(url)
     }
 
+    /// The address of a Unix socket, which only users of this machine reach.
+    fn socket_url(&self) -> Result<String, Error> {
+        if self.require_tls || self.tls != TlsFiles::default() {
+            return Err(self.unusable("a Unix socket has no TLS, and needs none"));
+        }
+        Ok(self.url.clone())
+    }
+
     fn unusable(&self, why: &str) -> Error {
         invalid(format!(
             "{:?} is no server address ({why}); write it like http://127.0.0.1:50051",
@@ -107,7 +124,8 @@ impl ClientConfig {
         };
         let authorization = self.authorization()?;
         let encrypted = url.starts_with("https://");
-        if authorization.is_some() && !encrypted && !is_local(&target.host) {
+        let local = is_unix(url) || is_local(&target.host);
+        if authorization.is_some() && !encrypted && !local {
             tracing::warn!(url, "the token travels unencrypted; use https://");
         }
         Ok(Dialing {
@@ -162,6 +180,10 @@ impl ClientConfig {
             server_name,
         })
     }
+}
+
+fn is_unix(url: &str) -> bool {
+    url.starts_with("unix:")
 }
 
 /// Whether only this machine can listen in.

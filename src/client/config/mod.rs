@@ -23,7 +23,8 @@ use crate::{Dialer, Error, ErrorKind, InputBuffering, ReconnectPolicy, ResendPol
 #[non_exhaustive]
 pub struct ClientConfig {
     /// The server's address. Default `http://127.0.0.1:50051`. A missing scheme
-    /// means `http://`; the port must be named.
+    /// means `http://`; the port must be named. `unix:///path` is a Unix socket on
+    /// this machine, which is faster than TCP.
     pub url: String,
     /// Whether an address without TLS is an error; a missing scheme then means
     /// `https://`. Default no.
@@ -55,8 +56,12 @@ pub struct ClientConfig {
     /// a camera from moving.
     pub max_commands_in_flight: usize,
     /// The largest message accepted or sent, in bytes. Default 256 MiB. A larger
-    /// frame fails its request and the connection.
+    /// reply fails its request and is passed over.
     pub max_message_bytes: usize,
+    /// How many bytes of buffers for pixels are kept to be used again, when the
+    /// frames that had them are gone. Default 256 MiB; beyond that they are freed.
+    /// Less than the frames in flight take costs throughput, and nothing else.
+    pub max_pooled_bytes: usize,
     /// How many bytes the server may send ahead on the stream. Default 16 MiB.
     /// A window smaller than a frame slows large frames down; a larger one holds
     /// more memory.
@@ -124,6 +129,7 @@ impl Default for ClientConfig {
             max_captures_in_flight: 64,
             max_commands_in_flight: 1024,
             max_message_bytes: 256 << 20,
+            max_pooled_bytes: 256 << 20,
             stream_window_bytes: 16 << 20,
             connection_window_bytes: 32 << 20,
             max_frame_bytes: 1 << 20,
@@ -198,6 +204,7 @@ impl ClientConfig {
             },
             Preset::LowMemory => Self {
                 kept_requests: 1,
+                max_pooled_bytes: mib(16),
                 stream_window_bytes: 1 << 20,
                 connection_window_bytes: 2 << 20,
                 max_frame_bytes: 64 << 10,
@@ -232,6 +239,7 @@ impl ClientConfig {
                 in_flight,
             ),
             ("max_message_bytes", self.max_message_bytes, 4096..=1 << 31),
+            ("max_pooled_bytes", self.max_pooled_bytes, 0..=usize::MAX),
             ("max_frame_bytes", self.max_frame_bytes as usize, frames),
             (
                 "stream_window_bytes",
