@@ -1,9 +1,9 @@
 //! What a bundle of neighbouring rays can meet, found once for all of them.
 //!
 //! Most of a ray's time goes into finding the few triangles that lie near it.
-//! Rays through a block of pixels, or from a block's points to the sun, share
-//! that search: it is done with the region that holds them all, and leaves each
-//! ray with a short list to look through.
+//! Rays from a block's points to the sun, or to where the camera was, share that
+//! search: it is done with the region that holds them all, and leaves each ray
+//! with a short list to look through, or with nothing that could stand before it.
 
 use glam::{Vec2, Vec3A, Vec4};
 
@@ -112,7 +112,9 @@ impl Beam {
             beam.many = beam.items.len() > MAX_ITEMS;
             beam.many
         });
-        beam.clear = !beam.many && beam.hides_nothing(tracer, &region, toward);
+        // With `own` left out, whatever is there may stand before that.
+        let alone = own.is_none() && !beam.many;
+        beam.clear = beam.is_empty() || alone && beam.hides_itself_nowhere(tracer, &region, toward);
         beam
     }
 
@@ -135,9 +137,10 @@ impl Beam {
         }
     }
 
-    fn hides_nothing(&self, tracer: &Tracer, region: &Region, toward: Vec4) -> bool {
+    /// Whether all that is there is of one instance, no part of which stands
+    /// before another.
+    fn hides_itself_nowhere(&self, tracer: &Tracer, region: &Region, toward: Vec4) -> bool {
         match self.items[..] {
-            [] => true,
             [
                 Item {
                     instance,
@@ -156,6 +159,12 @@ impl Beam {
             }
             _ => false,
         }
+    }
+
+    /// Whether nothing is in the region.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
     }
 
     /// Whether nothing in the region stands before a point of a surface in it:

@@ -5,7 +5,9 @@ mod common;
 use common::{Image, Pinhole, look, matrix, pixels, place, simulator, take};
 use glam::DVec3;
 use synthcap::{
-    ObjectName, PartialTransform, Rotator, Transform, Vec3, frame::FlowDirection, server::Engine,
+    ObjectName, PartialTransform, Rotator, Transform, Vec3,
+    frame::{Depth, FlowDirection},
+    server::Engine,
 };
 
 /// What is known of a scene before and after.
@@ -14,23 +16,31 @@ struct Pair {
     now: Image,
 }
 
-/// Where a point of an object was in the image before.
-fn expected(pair: &Pair, id: u32, now: DVec3) -> Option<[f64; 2]> {
+/// Where a point of an object was in the image before, and how deep.
+fn expected(pair: &Pair, id: u32, now: DVec3) -> Option<([f64; 2], f64)> {
     let find = |image: &Image| {
         let found = image.objects.iter().find(|o| o.label.instance_id == id);
         found.map(|o| matrix(&o.transform))
     };
     let moved = find(&pair.before)? * find(&pair.now)?.inverse();
     let camera = Pinhole::new(&pair.before.view.pose, pair.before.lens());
-    camera
-        .project(moved.transform_point3(now))
-        .map(|(at, _)| at)
+    camera.project(moved.transform_point3(now))
+}
+
+/// Whether everything in and around a pixel is nearer than a depth, by so much
+/// that it must hide what is there.
+fn is_hidden(depth: &Depth, [x, y]: [f64; 2], metres: f64) -> bool {
+    let around = |offset: u32, at: f64| (at as u32 + offset).wrapping_sub(1);
+    (0..9).all(|i| {
+        let there = depth.at(around(i % 3, x), around(i / 3, y));
+        there.is_some_and(|there| f64::from(there) < 0.97 * metres)
+    })
 }
 
 /// Checks every pixel with valid flow, and returns how many there are.
 fn check(pair: &Pair) -> usize {
     let (flow, ids) = (pair.now.flow(), pair.now.segmentation());
-    let before = pair.before.segmentation();
+    let (before, depth) = (pair.before.segmentation(), pair.before.depth());
     assert_eq!(flow.direction(), FlowDirection::Backward);
     let (mut valid, mut same) = (0, 0);
     for (x, y) in pixels() {
@@ -41,9 +51,10 @@ fn check(pair: &Pair) -> usize {
         let point = pair.now.point(x, y).expect("flow only on surfaces");
         let at = [f64::from(x) + 0.5, f64::from(y) + 0.5];
         let was = [at[0] + f64::from(u), at[1] + f64::from(v)];
-        let expected = expected(pair, id, point).expect("it was there");
+        let (expected, metres) = expected(pair, id, point).expect("it was there");
         let off = (was[0] - expected[0]).hypot(was[1] - expected[1]);
         assert!(off < 0.02, "flow {u},{v} at {x},{y} ends {off} pixels off");
+        assert!(!is_hidden(&depth, was, metres), "{x},{y} was hidden");
         valid += 1;
         same += usize::from(before.at(was[0] as u32, was[1] as u32) == Some(id));
     }

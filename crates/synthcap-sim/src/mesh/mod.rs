@@ -32,7 +32,7 @@ const FLATNESS_M: f32 = 1e-5;
 
 /// In meshes of more triangles than this, none is found to be open: that would
 /// take long, and foliage has none.
-const MAX_OPEN_SEARCH: usize = 20_000;
+const MAX_OPEN_SEARCH: usize = 15_000;
 
 /// The geometry that rays meet: one corner and two edges, metres.
 #[derive(Clone, Copy, Debug)]

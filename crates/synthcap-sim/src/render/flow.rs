@@ -107,7 +107,12 @@ impl<'a> Before<'a> {
         if toward.dot(normal) >= 0.0 {
             return false;
         }
-        if sight.beam.is_clear() && (still || self.movers.is_none()) {
+        // Movers are not what a still point is of: any of them may hide it.
+        let clear = match &self.movers {
+            None => sight.beam.is_clear(),
+            Some(_) => still && sight.beam.is_empty(),
+        };
+        if clear {
             return true;
         }
         let lifted = toward + normal * (toward.length() * LIFT);

@@ -20,7 +20,6 @@ use crate::{
 const LANES: usize = 4;
 /// Marks a position where nothing was found.
 const NONE: u32 = u32::MAX;
-
 /// After so many packets it is found out again what is hidden.
 const REFRESH: usize = 32;
 
