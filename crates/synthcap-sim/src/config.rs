@@ -35,9 +35,9 @@ pub struct SimConfig {
     /// less exact steps of physics.
     pub tick_rate_hz: f64,
     /// How many rays a pixel of a colour image gets at the most, default 6. The
-    /// first goes through its centre; the others only where there is contrast, no
-    /// more than two where they agree, and only smooth colour: labels come from
-    /// the first alone. 1 is fastest.
+    /// first goes through its centre; the others only where there is contrast, two
+    /// of them where they agree, and only smooth colour: labels come from the
+    /// first alone. 1 is fastest.
     pub rgb_samples: u32,
 }
 

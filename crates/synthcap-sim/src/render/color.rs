@@ -15,7 +15,7 @@ use crate::{camera::pixel_center, trace::Hit};
 /// Pixels get more samples when they differ from a neighbour by more than this
 /// share of white, as the eye sees it.
 const CONTRAST: f32 = 0.045;
-/// So many samples are enough where they hardly differ.
+/// So many samples are enough within an object where they hardly differ.
 const ENOUGH: f32 = 3.0;
 
 /// sRGB bytes (red, green, blue, alpha). `samples` is how many rays a pixel with
@@ -115,19 +115,21 @@ impl Picture<'_> {
         })
     }
 
-    /// A pixel's colour from that of its centre and other samples, of which there
-    /// need not be many when they agree.
+    /// A pixel's colour from that of its centre and other samples. There need not
+    /// be many when they agree, unless they show several objects.
     fn average<'s>(
         &self,
         (x, y): (u32, u32),
         center: Vec3A,
-        others: impl Iterator<Item = (&'s Hit, &'s Vec2)>,
+        others: impl Iterator<Item = (&'s Hit, &'s Vec2)> + Clone,
         near: &mut Neighbours,
     ) -> Vec3A {
+        let instance = self.shot.hit(x, y).instance;
+        let one = others.clone().all(|(hit, _)| hit.instance == instance);
         let (mut sum, mut low, mut high) = (center, center, center);
         let mut count = 1.0;
         for (hit, place) in others {
-            if count == ENOUGH && !contrast(low, high, 2.0 * CONTRAST) {
+            if one && count == ENOUGH && !contrast(low, high, 2.0 * CONTRAST) {
                 break;
             }
             let at = Vec2::new(x as f32, y as f32) + *place;
