@@ -125,6 +125,9 @@ pub struct ServerInfo {
     pub weathers: Vec<String>,
     /// Tells one run of a server from the next at the same address.
     pub instance_id: String,
+    /// The side socket at which a client on the same machine gets shared memory;
+    /// `None` when the server offers none.
+    pub shared_memory_socket: Option<String>,
 }
 
 impl ServerInfo {

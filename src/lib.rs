@@ -91,8 +91,8 @@ pub use client::{
     Batch, BatchItem, BatchReplies, Camera, CaptureLoop, Client, ClientBuilder, ClientConfig,
     Compression, Delivery, Done, FrameSet, FrameSubscription, Keepalive, KeepalivePolicy, Latest,
     Lease, LogLevel, Object, OnError, Planned, Pool, PoolBuilder, PoolResults, PoolStart,
-    PoolStats, Preset, Request, Rerun, ServerState, ServerStats, Stamped, Subscribe, Ticket,
-    TlsFiles,
+    PoolStats, Preset, Request, Rerun, ServerState, ServerStats, SharedMemory, Stamped, Subscribe,
+    Ticket, TlsFiles,
 };
 pub use command::{
     Answer, CaptureSet, CapturedImage, Command, Environment, Lens, Light, SceneQuery, Subscription,

@@ -97,6 +97,8 @@ impl Recorder {
             requests_ok: load(&self.requests_ok),
             requests_failed: load(&self.requests_failed),
             frames: load(&self.frames),
+            // Counted where messages come in.
+            frames_shared: 0,
             frame_bytes: load(&self.frame_bytes),
             frames_replaced_unread: replaced_unread,
             reconnects: load(&self.connections).saturating_sub(1),
@@ -138,6 +140,9 @@ pub struct Stats {
     pub requests_failed: u64,
     /// Frames received.
     pub frames: u64,
+    /// How many of all that the server sent came through shared memory, wanted or
+    /// not.
+    pub frames_shared: u64,
     /// Bytes of their pixels, uncompressed.
     pub frame_bytes: u64,
     /// Frames in the latest-frame buffer that were replaced before anybody

@@ -40,6 +40,7 @@ fn good(id: String) -> FrameResponse {
             ..Default::default()
         }),
         meta: None,
+        shared: None,
     };
     FrameResponse {
         request_id: id,

@@ -30,7 +30,7 @@ pub use camera::{Camera, FrameSet};
 pub use capture_loop::{CaptureLoop, OnError, Planned};
 pub use config::{
     ClientBuilder, ClientConfig, Compression, Keepalive, KeepalivePolicy, LogLevel, Preset,
-    TlsFiles,
+    SharedMemory, TlsFiles,
 };
 pub use latest::Latest;
 pub use object::Object;
@@ -312,8 +312,13 @@ impl Client {
     /// ```
     pub fn stats(&self) -> Stats {
         let hub = &self.inner.session.hub;
-        hub.stats
-            .snapshot(self.in_flight(), hub.latest.replaced_unread())
+        let shared = self.inner.connector.shared.as_ref();
+        Stats {
+            frames_shared: shared.map_or(0, |count| count.get()),
+            ..hub
+                .stats
+                .snapshot(self.in_flight(), hub.latest.replaced_unread())
+        }
     }
 
     /// How many captures and other requests wait for their reply.

@@ -24,13 +24,14 @@ use super::ServerTls;
 #[cfg(unix)]
 use super::unix::{self, SocketFile};
 use super::{
-    Engine, Tokens,
+    Engine, SharedMemoryLimits, Tokens,
     access::guard,
     faults::Faults,
     host::{DEFAULT_LIMITS, EngineThread, Host, Hosting},
     listen::{self, Entrance},
     send::WithOwnBodies,
     service::Service,
+    shared::SideSocket,
 };
 use crate::{ServerLimits, io::BoxedStream, proto::ue_synth_service_server::UeSynthServiceServer};
 
@@ -69,6 +70,7 @@ impl Server {
             tokens: None,
             #[cfg(feature = "tls")]
             tls: None,
+            shared_memory: Some(SharedMemoryLimits::default()),
         }
     }
 }
@@ -88,6 +90,7 @@ pub struct ServerBuilder<E> {
     tokens: Option<Tokens>,
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
+    shared_memory: Option<SharedMemoryLimits>,
 }
 
 impl<E> fmt::Debug for ServerBuilder<E> {
@@ -100,6 +103,7 @@ impl<E> fmt::Debug for ServerBuilder<E> {
             .field("insecure_public", &self.insecure_public)
             .field("max_connections", &self.max_connections)
             .field("tokens", &self.tokens)
+            .field("shared_memory", &self.shared_memory)
             .finish_non_exhaustive()
     }
 }
@@ -178,6 +182,16 @@ impl<E: Engine> ServerBuilder<E> {
         self
     }
 
+    /// What is spent on shared memory, through which clients of the same user on
+    /// this machine get their images without a copy through a socket; `None`
+    /// offers none. Default: [`SharedMemoryLimits::default`], on Linux. The
+    /// variable `SYNTHCAP_SERVER_SHARED_MEMORY` overrides it: `off`, or the size
+    /// in bytes from which images are shared.
+    pub fn shared_memory(mut self, limits: Option<SharedMemoryLimits>) -> Self {
+        self.shared_memory = limits;
+        self
+    }
+
     /// Starts serving; returns once the address is bound.
     ///
     /// Must be called within a tokio runtime.
@@ -192,13 +206,14 @@ impl<E: Engine> ServerBuilder<E> {
             return self.start_unix(&path);
         }
         let address = self.resolve()?;
+        let shared = SharedMemoryLimits::from_env(self.shared_memory).map_err(ServerError)?;
         let listener = TcpListener::bind(address).await.map_err(|error| {
             let remedy = "choose another with --listen, or port 0 for a free one";
             ServerError(format!("cannot listen on {address}: {error}; {remedy}"))
         })?;
         let address = listener.local_addr().map_err(unusable)?;
         let url = format!("{}://{address}", self.scheme());
-        self.serve(address, url, listen::tcp(listener))
+        self.serve(address, url, listen::tcp(listener), shared)
     }
 
     /// Starts serving at a Unix socket.
@@ -209,7 +224,8 @@ impl<E: Engine> ServerBuilder<E> {
             ServerError(format!("cannot listen on unix:{path}: {error}; {remedy}"))
         })?;
         let url = format!("unix://{}", file.path.display());
-        let mut handle = self.serve(NOWHERE, url, listen::unix(listener))?;
+        let shared = SharedMemoryLimits::from_env(self.shared_memory).map_err(ServerError)?;
+        let mut handle = self.serve(NOWHERE, url, listen::unix(listener), shared)?;
         handle.socket = Some(file);
         Ok(handle)
     }
@@ -223,7 +239,8 @@ impl<E: Engine> ServerBuilder<E> {
 
     /// Starts serving connections that come from elsewhere, such as pipes in
     /// memory or a simulated network. When there are no more of them, those that
-    /// are open go on. The address of such a server is 0.0.0.0:0.
+    /// are open go on. The address of such a server is 0.0.0.0:0. It shares no
+    /// memory: everything goes over those connections.
     ///
     /// Must be called within a tokio runtime.
     ///
@@ -259,7 +276,7 @@ impl<E: Engine> ServerBuilder<E> {
     {
         let boxed = connections.map(|taken| taken.map(|stream| Box::new(stream) as BoxedStream));
         let url = format!("{}://{NOWHERE}", self.scheme());
-        self.serve(NOWHERE, url, boxed)
+        self.serve(NOWHERE, url, boxed, None)
     }
 
     fn serve(
@@ -267,6 +284,7 @@ impl<E: Engine> ServerBuilder<E> {
         address: SocketAddr,
         url: String,
         connections: impl Stream<Item = io::Result<BoxedStream>> + Send + 'static,
+        shared: Option<SharedMemoryLimits>,
     ) -> Result<ServerHandle, ServerError> {
         let (stop, stopping) = watch::channel(false);
         let (end, ended) = watch::channel(false);
@@ -288,7 +306,14 @@ impl<E: Engine> ServerBuilder<E> {
         let (admitted, incoming) = mpsc::channel(16);
         let tokens = self.tokens.map(Arc::new);
         let incoming = ReceiverStream::new(incoming);
-        let served = serve(incoming, host.clone(), tokens, stopping.clone());
+        let side_socket = shared.and_then(|limits| SideSocket::open(limits, stopping.clone()));
+        let served = serve(
+            incoming,
+            host.clone(),
+            side_socket,
+            tokens,
+            stopping.clone(),
+        );
         let serving = async move {
             // The entrance closes when the serving has ended.
             tokio::join!(
@@ -377,12 +402,14 @@ async fn within_grace(
 async fn serve(
     incoming: ReceiverStream<io::Result<listen::Accepted>>,
     host: Host,
+    side_socket: Option<SideSocket>,
     tokens: Option<Arc<Tokens>>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let largest = usize::try_from(host.limits.max_message_bytes).unwrap_or(usize::MAX);
     let service = UeSynthServiceServer::new(Service {
         host,
+        side_socket,
         stopping: stopping.clone(),
     })
     .max_decoding_message_size(largest)

@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt, time::Duration};
 
+use super::PixelBuffers;
 use crate::{
     CameraName, CameraState, Capability, Command, Environment, ErrorCode, Intrinsics, Lens, Light,
     ModalitySet, ObjectName, PartialTransform, Pixels, SceneQuery, SceneState, Transform,
@@ -61,6 +62,24 @@ pub trait Engine: Send + 'static {
         views: &[ResolvedView],
         include_scene: bool,
     ) -> Result<Captured, EngineError>;
+
+    /// Takes images as [`capture`](Self::capture) does, in memory that is taken
+    /// from `buffers` where possible: a client on this machine then reads them
+    /// where they were rendered. The kit calls this one; by default it calls
+    /// `capture`, whose images are copied once for such a client.
+    ///
+    /// # Errors
+    ///
+    /// When the engine cannot do it; then no image is sent.
+    fn capture_into(
+        &mut self,
+        views: &[ResolvedView],
+        include_scene: bool,
+        buffers: &PixelBuffers,
+    ) -> Result<Captured, EngineError> {
+        let _ = buffers;
+        self.capture(views, include_scene)
+    }
 
     /// Looks at a command without running it, for what only the engine can know:
     /// whether an asset exists, a property is known, a value makes sense. Every

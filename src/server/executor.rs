@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Engine, EngineError, EngineInfo, ResolvedView,
+    Engine, EngineError, EngineInfo, PixelBuffers, ResolvedView,
     catalog::Catalog,
     check::{self, Rules},
     clock::{Clock, wall_clock},
@@ -49,6 +49,8 @@ pub(super) struct Executor<E> {
     /// Made anew when something may have changed it.
     catalog: Option<Catalog>,
     subscriptions: Subscriptions,
+    /// Of whoever asked for what is being run.
+    buffers: PixelBuffers,
 }
 
 impl<E: Engine> Executor<E> {
@@ -64,6 +66,7 @@ impl<E: Engine> Executor<E> {
             instance_id: format!("{:016x}", fastrand::u64(..)).into(),
             catalog: None,
             subscriptions: Subscriptions::default(),
+            buffers: PixelBuffers::heap(),
         }
     }
 
@@ -93,8 +96,9 @@ impl<E: Engine> Executor<E> {
     /// Serves the subscriptions for which a capture is due.
     pub(super) fn push_due(&mut self) {
         let mut subscriptions = std::mem::take(&mut self.subscriptions);
-        subscriptions.serve(self.clock.sim_time, |set| {
-            let captured = self.guarded(|this| this.capture_set(set));
+        subscriptions.serve(self.clock.sim_time, |set, buffers| {
+            let captured =
+                self.with_buffers(buffers, |this| this.guarded(|this| this.capture_set(set)));
             (captured, self.clock.stamp(wall_clock()))
         });
         self.subscriptions = subscriptions;
@@ -153,11 +157,30 @@ impl<E: Engine> Executor<E> {
             cameras: self.engine.cameras(),
             weathers: info.weathers,
             instance_id: self.instance_id.to_string(),
+            // The engine knows nothing of connections.
+            shared_memory_socket: None,
         }
     }
 
-    /// Runs a request.
-    pub(super) fn run(&mut self, runnable: Runnable, received: Duration) -> Ran {
+    /// Runs a request, with buffers for the images that it may ask for.
+    pub(super) fn run(
+        &mut self,
+        runnable: Runnable,
+        received: Duration,
+        buffers: PixelBuffers,
+    ) -> Ran {
+        self.with_buffers(buffers, |this| this.run_now(runnable, received))
+    }
+
+    fn with_buffers<T>(&mut self, buffers: PixelBuffers, run: impl FnOnce(&mut Self) -> T) -> T {
+        // A step that one client takes may push to another.
+        let before = std::mem::replace(&mut self.buffers, buffers);
+        let done = run(self);
+        self.buffers = before;
+        done
+    }
+
+    fn run_now(&mut self, runnable: Runnable, received: Duration) -> Ran {
         match runnable {
             Runnable::One(command) => {
                 let result = self.guarded(|this| {
@@ -361,7 +384,9 @@ impl<E: Engine> Executor<E> {
         views: &[ResolvedView],
         include_scene: bool,
     ) -> Result<Answer, EngineError> {
-        let captured = self.engine.capture(views, include_scene)?;
+        let captured = self
+            .engine
+            .capture_into(views, include_scene, &self.buffers)?;
         check::captured(&captured, views, include_scene)?;
         let pairs = captured.views.into_iter().zip(views);
         let images = pairs.flat_map(|(view, asked)| {

@@ -13,7 +13,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    Engine, EngineError,
+    Engine, EngineError, PixelBuffers,
     clock::wall_clock,
     executor::{Executor, Ran, Runnable},
     faults::{self, FaultPlan, Wire},
@@ -28,6 +28,10 @@ use crate::{
 pub(super) trait Reply: Send + 'static {
     /// Whether the request should still be run.
     fn interest(&self) -> Interest;
+    /// Where the images for it are best made.
+    fn buffers(&self) -> PixelBuffers {
+        PixelBuffers::heap()
+    }
     /// Hands the outcome over; never blocks.
     fn send(self: Box<Self>, ran: Ran);
     /// The connection it goes over, where faults can be done to that.
@@ -349,7 +353,10 @@ fn perform<E: Engine>(
     reply: Box<dyn Reply>,
 ) {
     match work {
-        Work::Run(runnable) => reply.send(executor.run(runnable, received)),
+        Work::Run(runnable) => {
+            let buffers = reply.buffers();
+            reply.send(executor.run(runnable, received, buffers));
+        }
         Work::Subscribe(subscription, control, sink) => {
             reply.send(executor.subscribe(subscription, control, sink, received));
             // The first capture comes after the reply.

@@ -16,6 +16,7 @@ mod host;
 mod listen;
 mod send;
 mod service;
+mod shared;
 mod stream;
 mod subscriptions;
 #[cfg(feature = "tls")]
@@ -27,5 +28,6 @@ mod unix;
 pub use access::{Permissions, Tokens};
 pub use config::{Server, ServerBuilder, ServerError, ServerHandle};
 pub use engine::{Captured, CapturedView, Engine, EngineError, EngineInfo, ResolvedView};
+pub use shared::{PixelBuffer, PixelBuffers, SharedMemoryLimits};
 #[cfg(feature = "tls")]
 pub use tls::ServerTls;

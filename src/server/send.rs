@@ -23,7 +23,7 @@ use prost::{
 use tokio::sync::mpsc;
 use tonic::{body::Body, codegen::Service, server::NamedService};
 
-use super::stream::Outgoing;
+use super::{shared::Slots, stream::Outgoing};
 use crate::proto::{FrameResponse, ImageResponse, frame_response};
 
 /// Pixels from this size on are sent from where they lie; below, a copy costs
@@ -46,6 +46,7 @@ const PIXELS: u8 = 1 << 3 | 2;
 #[derive(Debug)]
 pub(super) struct ReplyBody {
     messages: mpsc::UnboundedReceiver<Outgoing>,
+    slots: Slots,
     taken: Vec<Outgoing>,
     pieces: VecDeque<Piece>,
     buffer: BytesMut,
@@ -67,9 +68,10 @@ enum End {
 }
 
 impl ReplyBody {
-    pub(super) fn new(messages: mpsc::UnboundedReceiver<Outgoing>) -> Self {
+    pub(super) fn new(messages: mpsc::UnboundedReceiver<Outgoing>, slots: Slots) -> Self {
         Self {
             messages,
+            slots,
             taken: Vec::with_capacity(PER_TURN),
             pieces: VecDeque::new(),
             buffer: BytesMut::new(),
@@ -80,6 +82,7 @@ impl ReplyBody {
     /// Turns the messages that were taken into pieces.
     fn write(&mut self) {
         for mut outgoing in self.taken.drain(..) {
+            self.slots.place(&mut outgoing.message);
             if let Some(pixels) = large_pixels(&mut outgoing.message) {
                 write_around(
                     &outgoing.message,

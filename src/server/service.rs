@@ -8,6 +8,7 @@ use super::{
     clock::wall_clock,
     host::Host,
     send::Handover,
+    shared::SideSocket,
     stream::{self, Replies},
     unary,
 };
@@ -28,6 +29,8 @@ use crate::{
 /// Serves the engine behind a host.
 pub(super) struct Service {
     pub(super) host: Host,
+    /// `None` when this server shares no memory.
+    pub(super) side_socket: Option<SideSocket>,
     pub(super) stopping: watch::Receiver<bool>,
 }
 
@@ -87,8 +90,15 @@ impl UeSynthService for Service {
     ) -> Result<Response<Replies>, Status> {
         let compress = wants_compression(&request);
         let caller = Caller::of(&request);
-        let host = self.host.clone();
-        let replies = stream::serve(request.into_inner(), host, caller, self.stopping.clone());
+        let slots = self.side_socket.as_ref();
+        let slots = slots.map(|socket| socket.slots(request.metadata()));
+        let replies = stream::serve(
+            request.into_inner(),
+            self.host.clone(),
+            caller,
+            slots.unwrap_or_default(),
+            self.stopping.clone(),
+        );
         if compress {
             return Ok(Response::new(replies));
         }
@@ -101,7 +111,8 @@ impl UeSynthService for Service {
 
     async fn get_server_info(&self, _: Request<()>) -> Result<Response<proto::ServerInfo>, Status> {
         let info = self.host.describe().await;
-        let info = info.ok_or_else(|| Status::unavailable("the server is stopping or full"))?;
+        let mut info = info.ok_or_else(|| Status::unavailable("the server is stopping or full"))?;
+        info.shared_memory_socket = self.side_socket.as_ref().map(|it| it.name().to_owned());
         let now = info_out::nanos(wall_clock());
         Ok(Response::new(info_out::encode(info, now)))
     }

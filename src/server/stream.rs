@@ -12,12 +12,13 @@ use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
 use super::{
-    EngineError,
+    EngineError, PixelBuffers,
     access::Caller,
     executor::{Ran, Runnable},
     faults::Wire,
     host::{Host, Interest, Reply, Work, failure, unexecuted},
     send::ReplyBody,
+    shared::Slots,
     subscriptions::{Control, Sink},
 };
 use crate::{
@@ -43,13 +44,18 @@ pub(super) struct Outgoing {
 /// The replies of one stream.
 pub(super) struct Replies {
     messages: mpsc::UnboundedReceiver<Outgoing>,
+    slots: Slots,
 }
 
 impl Replies {
     /// A body that brings the replies, and a stream that has none.
     pub(super) fn into_body(self) -> (Self, ReplyBody) {
         let (_, messages) = mpsc::unbounded_channel();
-        (Self { messages }, ReplyBody::new(self.messages))
+        let ended = Self {
+            messages,
+            slots: Slots::default(),
+        };
+        (ended, ReplyBody::new(self.messages, self.slots))
     }
 }
 
@@ -58,7 +64,12 @@ impl Stream for Replies {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = self.messages.poll_recv(cx);
-        next.map(|next| next.map(|outgoing| Ok(outgoing.message)))
+        next.map(|next| {
+            next.map(|mut outgoing| {
+                self.slots.place(&mut outgoing.message);
+                Ok(outgoing.message)
+            })
+        })
     }
 }
 
@@ -67,6 +78,7 @@ pub(super) fn serve(
     requests: Streaming<ActionRequest>,
     host: Host,
     caller: Caller,
+    slots: Slots,
     stopping: watch::Receiver<bool>,
 ) -> Replies {
     let (sender, messages) = mpsc::unbounded_channel();
@@ -75,9 +87,10 @@ pub(super) fn serve(
         caller,
         replies: sender,
         open: Arc::default(),
+        slots: slots.clone(),
     };
     tokio::spawn(session.read(requests, stopping));
-    Replies { messages }
+    Replies { messages, slots }
 }
 
 /// The requests of a stream that can still be cancelled or given credits.
@@ -93,6 +106,7 @@ struct Session {
     caller: Caller,
     replies: mpsc::UnboundedSender<Outgoing>,
     open: Controls,
+    slots: Slots,
 }
 
 impl Session {
@@ -155,6 +169,7 @@ impl Session {
                     id: reply.id.clone(),
                     replies: self.replies.downgrade(),
                     open: self.open.clone(),
+                    slots: self.slots.clone(),
                 });
                 let control = reply.control.clone();
                 lock(&self.open).insert(reply.id.clone(), control.clone());
@@ -193,6 +208,7 @@ impl Session {
             control,
             open: self.open.clone(),
             replies: self.replies.clone(),
+            slots: self.slots.clone(),
             wire: self.caller.wire.clone(),
             place: Arc::new(place),
         })
@@ -213,6 +229,7 @@ struct StreamReply {
     control: Arc<Control>,
     open: Controls,
     replies: mpsc::UnboundedSender<Outgoing>,
+    slots: Slots,
     wire: Option<Arc<Wire>>,
     place: Arc<OwnedSemaphorePermit>,
 }
@@ -266,6 +283,10 @@ impl Reply for StreamReply {
         }
     }
 
+    fn buffers(&self) -> PixelBuffers {
+        PixelBuffers::of(self.slots.clone())
+    }
+
     fn wire(&self) -> Option<&Arc<Wire>> {
         self.wire.as_ref()
     }
@@ -301,12 +322,17 @@ struct Pusher {
     /// Weak, so that a subscription does not keep a stream open that is to end.
     replies: mpsc::WeakUnboundedSender<Outgoing>,
     open: Controls,
+    slots: Slots,
 }
 
 impl Sink for Pusher {
     fn is_open(&self) -> bool {
         let replies = self.replies.upgrade();
         replies.is_some_and(|replies| !replies.is_closed())
+    }
+
+    fn buffers(&self) -> PixelBuffers {
+        PixelBuffers::of(self.slots.clone())
     }
 
     fn push(&self, number: u64, captured: Result<Answer, EngineError>, meta: Meta) {

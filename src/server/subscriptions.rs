@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::EngineError;
+use super::{EngineError, PixelBuffers};
 use crate::{Answer, CaptureSet, Subscription, wire::reply::Meta};
 
 /// What a client can still change about a request that it has made. Set from the
@@ -49,6 +49,8 @@ impl Control {
 pub(super) trait Sink: Send + 'static {
     /// False when nobody is there any more.
     fn is_open(&self) -> bool;
+    /// Where the images for it are made.
+    fn buffers(&self) -> PixelBuffers;
     /// Hands a capture over; never blocks. The number is its place among those
     /// that were due.
     fn push(&self, number: u64, captured: Result<Answer, EngineError>, meta: Meta);
@@ -138,7 +140,7 @@ impl Subscriptions {
     pub(super) fn serve(
         &mut self,
         now: Duration,
-        mut capture: impl FnMut(&CaptureSet) -> (Result<Answer, EngineError>, Meta),
+        mut capture: impl FnMut(&CaptureSet, PixelBuffers) -> (Result<Answer, EngineError>, Meta),
     ) {
         self.open.retain_mut(|open| {
             if !open.is_alive() {
@@ -147,7 +149,7 @@ impl Subscriptions {
             open.note_due(now);
             if open.owed && open.control.take_credit() {
                 open.owed = false;
-                let (captured, meta) = capture(&open.set);
+                let (captured, meta) = capture(&open.set, open.sink.buffers());
                 let failed = captured.is_err();
                 open.sink.push(open.number, captured, meta);
                 return !failed;
@@ -170,6 +172,9 @@ mod tests {
         fn is_open(&self) -> bool {
             true
         }
+        fn buffers(&self) -> PixelBuffers {
+            PixelBuffers::heap()
+        }
         fn push(&self, number: u64, _: Result<Answer, EngineError>, _: Meta) {
             self.0.lock().expect("no panic").push(number);
         }
@@ -187,7 +192,9 @@ mod tests {
         for tick in 0..ticks {
             more(tick, &control);
             let now = Duration::from_millis(10) * tick;
-            subscriptions.serve(now, |_| (Ok(Answer::Done(String::new())), Meta::default()));
+            subscriptions.serve(now, |_, _| {
+                (Ok(Answer::Done(String::new())), Meta::default())
+            });
         }
         log.0.lock().expect("no panic").clone()
     }

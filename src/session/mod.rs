@@ -17,6 +17,7 @@ mod machine_tests;
 mod plain;
 mod pushes;
 mod receive;
+mod shared;
 mod transport;
 mod unary;
 
@@ -32,6 +33,9 @@ pub(crate) use driver::{Order, Policies, PushItem, Session, Waiter, spawn};
 pub(crate) use entry::Job;
 pub(crate) use limiter::{InFlight, Permit};
 pub(crate) use machine::{Submission, Via};
+#[cfg(all(feature = "server", target_os = "linux"))]
+pub(crate) use shared::SHARED_HEADER;
+pub(crate) use shared::SharedCount;
 #[cfg(feature = "server")]
 pub(crate) use transport::COMPRESS_HEADER;
 pub(crate) use transport::{Connection, Connector, Peer, Transport};

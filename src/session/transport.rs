@@ -15,6 +15,7 @@ use tonic::{
 use super::{
     dial::{self, Dialing, Line},
     receive::{Extras, Received, SplitChannel, StreamCodec},
+    shared::{SHARED_HEADER, SharedCount, SharedFrames},
     unary::{self, Calls},
 };
 use crate::{
@@ -64,6 +65,8 @@ pub(crate) struct Connector {
     pub(crate) gzip: bool,
     /// Where the pixels of received frames go.
     pub(crate) pool: Arc<BufferPool>,
+    /// Counts the frames that came through shared memory; `None` when none may.
+    pub(crate) shared: Option<SharedCount>,
 }
 
 /// The stream's method.
@@ -251,6 +254,19 @@ fn status_text(status: &Status) -> String {
     }
 }
 
+impl Connector {
+    /// Opens the way for frames of a server on this machine, if it offers one.
+    async fn open_shared(&self, peer: &Peer) -> Option<SharedFrames> {
+        let count = self.shared.clone()?;
+        match peer {
+            Peer::Synthcap(info) => {
+                SharedFrames::open(info.shared_memory_socket.as_deref()?, count).await
+            }
+            Peer::Plain => None,
+        }
+    }
+}
+
 impl Transport for Connector {
     async fn connect(&mut self) -> Result<Connection, Error> {
         let (channel, peer) = self.reach().await?;
@@ -259,6 +275,10 @@ impl Transport for Connector {
         if self.gzip {
             let metadata = request.metadata_mut();
             metadata.insert(COMPRESS_HEADER, MetadataValue::from_static("gzip"));
+        }
+        let mut shared = self.open_shared(&peer).await;
+        if let Some(token) = shared.as_ref().and_then(SharedFrames::header) {
+            request.metadata_mut().insert(SHARED_HEADER, token);
         }
         let connector = self.clone();
         let calls = unary::calls(self.stub(channel.clone(), Some(&peer)));
@@ -275,7 +295,13 @@ impl Transport for Connector {
         let messages = stream::once(opened)
             .map_ok(tonic::Response::into_inner)
             .try_flatten()
-            .map(move |message| message.map_err(|status| connector.failed(&status)));
+            .map(move |message| {
+                let mut message = message.map_err(|status| connector.failed(&status))?;
+                if let (Some(shared), Received::Message(message)) = (&mut shared, &mut message) {
+                    shared.resolve(message);
+                }
+                Ok(message)
+            });
         Ok(Connection {
             peer,
             outbound,

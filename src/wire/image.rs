@@ -36,6 +36,12 @@ pub(crate) fn decode(
     image: proto::ImageResponse,
     expected: &Expected,
 ) -> Result<CapturedImage, WireError> {
+    if let Some(shared) = image.shared {
+        return Err(WireError::new(format!(
+            "the image is said to lie in slot {} of shared memory, generation {}, which is not there",
+            shared.slot, shared.generation
+        )));
+    }
     match image.info.clone() {
         Some(info) => decode_described(image, info, expected),
         None => decode_plain(image, expected),

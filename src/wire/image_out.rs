@@ -48,5 +48,6 @@ pub(crate) fn encode(image: CapturedImage) -> proto::ImageResponse {
             labels: labels.into_iter().map(Into::into).collect(),
         }),
         meta: None,
+        shared: None,
     }
 }

@@ -72,5 +72,6 @@ pub(crate) fn decode(info: proto::ServerInfo) -> Result<ServerInfo, WireError> {
         seed: info.seed,
         weathers: info.weathers,
         instance_id: info.instance_id,
+        shared_memory_socket: Some(info.shared_memory_socket).filter(|name| !name.is_empty()),
     })
 }

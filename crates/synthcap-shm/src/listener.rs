@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Write as _,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
     sync::Arc,
 };
 
@@ -73,4 +73,10 @@ fn random<const N: usize>() -> Result<[u8; N], Error> {
     // So few bytes are never cut short.
     rustix::rand::getrandom(&mut bytes, GetRandomFlags::empty()).doing("get random bytes")?;
     Ok(bytes)
+}
+
+impl AsRawFd for Listener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
 }

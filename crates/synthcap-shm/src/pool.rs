@@ -4,7 +4,7 @@
 use std::{
     fmt,
     ops::{Deref, DerefMut},
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -134,6 +134,12 @@ impl Pool {
 impl AsFd for Pool {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.inner.socket.as_fd()
+    }
+}
+
+impl AsRawFd for Pool {
+    fn as_raw_fd(&self) -> RawFd {
+        self.inner.socket.as_raw_fd()
     }
 }
 

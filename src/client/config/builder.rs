@@ -3,7 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    ClientConfig, Compression, Keepalive, LogLevel, Preset, TlsFiles, sources, sources::Layer,
+    ClientConfig, Compression, Keepalive, LogLevel, Preset, SharedMemory, TlsFiles, sources,
+    sources::Layer,
 };
 use crate::{Client, Dialer, Error, InputBuffering, ReconnectPolicy, ResendPolicy, Token};
 
@@ -71,6 +72,9 @@ setters! {
     keepalive: Keepalive;
     /// Compression by gRPC. Default off.
     compression: Compression;
+    /// Frames through shared memory. Default: where the server offers it and is
+    /// on this machine.
+    shared_memory: SharedMemory;
     /// What happens when the connection is lost. Default: connect again.
     reconnect: ReconnectPolicy;
     /// Which requests are sent again after the connection was lost. Default:

@@ -7,13 +7,13 @@ use http::{HeaderValue, Uri};
 use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::transport::Endpoint;
 
-use super::{ClientConfig, Compression, KeepalivePolicy, TlsFiles, invalid};
+use super::{ClientConfig, Compression, KeepalivePolicy, SharedMemory, TlsFiles, invalid};
 #[cfg(feature = "tls")]
 use crate::session::TlsDialing;
 use crate::{
     DialTarget, Error, Token,
     frame::pool::BufferPool,
-    session::{Connector, Dialing},
+    session::{Connector, Dialing, SharedCount},
 };
 
 impl ClientConfig {
@@ -40,7 +40,14 @@ impl ClientConfig {
             max_message_bytes: self.max_message_bytes,
             gzip: self.compression == Compression::Gzip,
             pool: BufferPool::new(self.max_pooled_bytes),
+            shared: self.shares_memory().then(SharedCount::default),
         })
+    }
+
+    /// Whether memory may be shared. Not past a dialer, whose connections are to
+    /// carry everything.
+    fn shares_memory(&self) -> bool {
+        self.shared_memory == SharedMemory::Auto && self.dialer.is_none()
     }
 
     /// The full address, and an endpoint that does not ping.

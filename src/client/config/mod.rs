@@ -9,7 +9,7 @@ mod sources;
 use std::{path::PathBuf, time::Duration};
 
 pub use builder::ClientBuilder;
-pub use policy::{Compression, Keepalive, KeepalivePolicy, LogLevel, Preset};
+pub use policy::{Compression, Keepalive, KeepalivePolicy, LogLevel, Preset, SharedMemory};
 
 use crate::{Dialer, Error, ErrorKind, InputBuffering, ReconnectPolicy, ResendPolicy, Token};
 
@@ -81,6 +81,9 @@ pub struct ClientConfig {
     /// Compression by gRPC. Default off. It costs more time than it saves but on
     /// slow links.
     pub compression: Compression,
+    /// Frames through shared memory. Default: where the server offers it and is
+    /// on this machine. Elsewhere frames come over the connection.
+    pub shared_memory: SharedMemory,
     /// What happens when the connection is lost. Default: connect again, with
     /// gRPC's waits.
     pub reconnect: ReconnectPolicy,
@@ -136,6 +139,7 @@ impl Default for ClientConfig {
             tcp_keepalive: Some(Duration::from_secs(30)),
             keepalive: Keepalive::OFF,
             compression: Compression::Off,
+            shared_memory: SharedMemory::Auto,
             reconnect: ReconnectPolicy::default(),
             resend: ResendPolicy::default(),
             input_buffering: None,

@@ -93,6 +93,19 @@ pub enum Compression {
     Gzip,
 }
 
+/// Frames of a server on the same machine, through memory that both processes
+/// have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SharedMemory {
+    /// Never: every frame comes over the connection.
+    Off,
+    /// Where the server offers it and can be reached so. What does not fit there
+    /// comes over the connection, and so does everything when anything fails.
+    #[default]
+    Auto,
+}
+
 /// How much a program should log. The library emits `tracing` events and
 /// installs no subscriber; programs read this to set up theirs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -154,6 +167,10 @@ text_forms!(KeepalivePolicy {
 text_forms!(Compression {
     Off: "off",
     Gzip: "gzip",
+});
+text_forms!(SharedMemory {
+    Off: "off",
+    Auto: "auto",
 });
 // The further forms are those of Python's logging, which UESynth's users have in
 // their environment.

@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{ClientConfig, Compression, KeepalivePolicy, LogLevel};
+use super::{ClientConfig, Compression, KeepalivePolicy, LogLevel, SharedMemory};
 use crate::{Backoff, InputBuffering, ReconnectPolicy, ResendPolicy, Token};
 
 /// A setting that can be given as text.
@@ -76,6 +76,7 @@ settings! {
     "keepalive_timeout_s", SECONDS, keepalive.timeout, seconds, show_seconds;
     "keepalive_while_idle", "true or false", keepalive.while_idle, truth, bool::to_string;
     "compression", "off or gzip", compression, Compression::from_text, Compression::to_string;
+    "shared_memory", "off or auto", shared_memory, SharedMemory::from_text, SharedMemory::to_string;
     "reconnect", "never, grpc or doubling", reconnect, reconnect, show_reconnect;
     "resend", "never or idempotent", resend, resend, show_resend;
     "input_buffering", "off, on or coalesce", input_buffering, buffering, show_buffering;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Fault, FaultPlan, Wire};
 use crate::server::{
-    EngineError,
+    EngineError, PixelBuffers,
     executor::Ran,
     host::{Interest, Reply, Work, failure, unexecuted},
 };
@@ -54,6 +54,10 @@ enum Spoiled {
 impl Reply for Faulty {
     fn interest(&self) -> Interest {
         self.reply.interest()
+    }
+
+    fn buffers(&self) -> PixelBuffers {
+        self.reply.buffers()
     }
 
     fn wire(&self) -> Option<&Arc<Wire>> {

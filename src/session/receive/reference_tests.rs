@@ -150,6 +150,7 @@ fn image(len: usize, seed: u8, name: String) -> Response {
             ..ImageInfo::default()
         }),
         meta: None,
+        shared: None,
     })
 }
 

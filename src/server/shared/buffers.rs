@@ -1,0 +1,113 @@
+//! Where engines get the memory for their images.
+
+use std::{
+    fmt,
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+};
+
+use bytemuck::Pod;
+use bytes::Bytes;
+
+use super::{SlotBuffer, Slots};
+use crate::frame::Samples;
+
+/// Where an engine gets the memory for the images of one capture.
+///
+/// Whoever asked for them may be on this machine and share memory with the
+/// server. What an engine renders into memory from here then reaches that client
+/// without a copy; images made elsewhere are copied once.
+#[derive(Clone, Debug, Default)]
+pub struct PixelBuffers {
+    slots: Slots,
+}
+
+impl PixelBuffers {
+    /// Ordinary memory, for captures that go nowhere else.
+    pub fn heap() -> Self {
+        Self::default()
+    }
+
+    pub(in crate::server) fn of(slots: Slots) -> Self {
+        Self { slots }
+    }
+
+    /// Memory for so many numbers; what it holds at first is unspecified.
+    ///
+    /// ```
+    /// use synthcap::{frame::Depth, server::PixelBuffers};
+    ///
+    /// let mut metres = PixelBuffers::heap().take::<f32>(640 * 480);
+    /// metres.fill(2.5);
+    /// let depth = Depth::new(640, 480, metres).unwrap();
+    /// assert_eq!(depth.at(320, 240), Some(2.5));
+    /// ```
+    pub fn take<T: Pod>(&self, count: usize) -> PixelBuffer<T> {
+        let bytes = count.checked_mul(size_of::<T>());
+        let slot = bytes.and_then(|bytes| self.slots.buffer(bytes));
+        let memory = slot.map_or_else(
+            || Memory::Heap(bytemuck::zeroed_vec(count)),
+            |slot| Memory::Slot(slot, PhantomData),
+        );
+        PixelBuffer { memory }
+    }
+}
+
+/// Memory for an image, to be written and then turned into
+/// [`Pixels`](crate::Pixels).
+pub struct PixelBuffer<T> {
+    memory: Memory<T>,
+}
+
+enum Memory<T> {
+    Heap(Vec<T>),
+    Slot(SlotBuffer, PhantomData<T>),
+}
+
+impl<T: Pod> Deref for PixelBuffer<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match &self.memory {
+            Memory::Heap(numbers) => numbers,
+            Memory::Slot(slot, _) => bytemuck::cast_slice(slot),
+        }
+    }
+}
+
+impl<T: Pod> DerefMut for PixelBuffer<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        match &mut self.memory {
+            Memory::Heap(numbers) => numbers,
+            Memory::Slot(slot, _) => bytemuck::cast_slice_mut(slot),
+        }
+    }
+}
+
+impl<T: Pod + Send> From<PixelBuffer<T>> for Samples<T> {
+    fn from(buffer: PixelBuffer<T>) -> Self {
+        match buffer.memory {
+            Memory::Heap(numbers) => numbers.into(),
+            // A slot is aligned for anything and was made for whole numbers.
+            Memory::Slot(slot, _) => {
+                Self::from_bytes(slot.freeze()).unwrap_or_else(|| Vec::new().into())
+            }
+        }
+    }
+}
+
+impl From<PixelBuffer<u8>> for Bytes {
+    fn from(buffer: PixelBuffer<u8>) -> Self {
+        Samples::from(buffer).into_bytes()
+    }
+}
+
+impl<T> fmt::Debug for PixelBuffer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = match &self.memory {
+            Memory::Heap(_) => "ordinary memory",
+            Memory::Slot(..) => "shared memory",
+        };
+        write!(f, "PixelBuffer in {place}")
+    }
+}
