@@ -5,7 +5,7 @@ default:
     @just --list
 
 # Formatting, lints, docs, tests, feature combinations, the README's commands.
-ci: fmt lint features doc test test-grpcio main-job examples
+ci: fmt lint features doc test test-shm test-shm-kills test-grpcio test-shm-python main-job examples
 
 # Formatting is as rustfmt wants it.
 fmt:
@@ -34,6 +34,21 @@ test-grpcio:
     python3 -m venv target/grpcio
     target/grpcio/bin/pip install --quiet grpcio grpcio-tools
     PYTHON="$PWD/target/grpcio/bin/python" cargo test --test grpcio -- --ignored
+
+# The client's tests once more, with every image in shared memory.
+test-shm:
+    SYNTHCAP_SERVER_SHARED_MEMORY=1 cargo test -p synthcap --tests
+
+# A server in Python that shares memory. Needs Python 3; installs grpcio.
+test-shm-python:
+    python3 -m venv target/grpcio
+    target/grpcio/bin/pip install --quiet grpcio grpcio-tools
+    PYTHON="$PWD/target/grpcio/bin/python" cargo test --test shared_memory_python -- --ignored
+
+# Each side of shared memory is killed a hundred times, below and with gRPC.
+test-shm-kills:
+    SYNTHCAP_KILLS=100 cargo test -p synthcap-shm --test processes killed
+    SYNTHCAP_KILLS=100 cargo test -p synthcap --test shared_memory_kills killed
 
 # The README's first command, in a folder of its own.
 main-job:

@@ -16,7 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use common::{accept, pattern, traces};
+use common::{accept, pattern, traces::traces};
 use synthcap_shm::{Budget, Listener, Placed, Reader};
 
 const ROLE: &str = "SYNTHCAP_SHM_TEST_ROLE";
