@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::Serialize;
 use synthcap::{
-    Client,
+    Client, SharedMemory,
     server::{Server, ServerHandle},
 };
 
@@ -32,6 +32,10 @@ pub enum Contender {
     SynthcapTcp,
     /// Our client and server over a Unix socket.
     SynthcapUds,
+    /// Our client and server with frames in shared memory. Unlike the others, which
+    /// send what was made before and drop what came, the server writes every frame
+    /// and the client reads every byte of it.
+    SynthcapShm,
     /// A Python client with asyncio on our server.
     PythonAsync,
     /// A Python client with blocking calls on our server.
@@ -40,12 +44,13 @@ pub enum Contender {
 
 impl Contender {
     /// All of them, in the order of the tables.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::RawTcp,
         Self::Memcpy,
         Self::Tonic,
         Self::SynthcapTcp,
         Self::SynthcapUds,
+        Self::SynthcapShm,
         Self::PythonAsync,
         Self::PythonSync,
     ];
@@ -58,6 +63,7 @@ impl Contender {
             Self::Tonic => "tonic",
             Self::SynthcapTcp => "synthcap_tcp",
             Self::SynthcapUds => "synthcap_uds",
+            Self::SynthcapShm => "synthcap_shm",
             Self::PythonAsync => "python_async",
             Self::PythonSync => "python_sync",
         }
@@ -174,6 +180,7 @@ struct Field {
     baseline: Baseline,
     tcp: (ServerHandle, Client),
     uds: (ServerHandle, Client),
+    shm: (ServerHandle, Client),
     python: Option<Python>,
     _folder: tempfile::TempDir,
 }
@@ -188,6 +195,7 @@ impl Field {
             baseline: Baseline::start(work).await?,
             tcp: served("127.0.0.1:0", work).await?,
             uds: served(&socket, work).await?,
+            shm: shared(work).await?,
             python: python.map(|(interpreter, script)| Python {
                 interpreter,
                 script,
@@ -209,6 +217,7 @@ impl Field {
             Contender::Tonic => self.baseline.run(work, meter).await,
             Contender::SynthcapTcp => client::run(&self.tcp.1, work, meter).await,
             Contender::SynthcapUds => client::run(&self.uds.1, work, meter).await,
+            Contender::SynthcapShm => client::run_touching(&self.shm.1, work, meter).await,
             Contender::PythonAsync => self.python(Style::Async, work, time).await,
             Contender::PythonSync => self.python(Style::Sync, work, time).await,
         }
@@ -220,7 +229,7 @@ impl Field {
     }
 
     async fn end(self) {
-        for (server, client) in [self.tcp, self.uds] {
+        for (server, client) in [self.tcp, self.uds, self.shm] {
             // It ends with its server in any case.
             let _ = client.close().await;
             server.shutdown().await;
@@ -233,7 +242,13 @@ async fn served(address: &str, work: &Work) -> Result<(ServerHandle, Client), Er
         .listen(address)
         .start()
         .await?;
-    let client = client::connect(&server.url(), work).await?;
+    let client = client::connect(&server.url(), work, SharedMemory::Off).await?;
+    Ok((server, client))
+}
+
+async fn shared(work: &Work) -> Result<(ServerHandle, Client), Error> {
+    let server = Server::builder(Replay::writing()).start().await?;
+    let client = client::connect(&server.url(), work, SharedMemory::Auto).await?;
     Ok((server, client))
 }
 
