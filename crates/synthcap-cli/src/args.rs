@@ -4,6 +4,7 @@ use std::{num::NonZeroU64, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use synthcap::{Modality, ModalitySet};
+use synthcap_dataset::FORMATS;
 
 use crate::exit::EXIT_CODES;
 
@@ -29,6 +30,7 @@ const CAPTURE_EXAMPLES: &str = "\
 Examples:
   synthcap capture --frames 48 --out demo
   synthcap capture --frames 500 --out train --path random --randomize --seed 7
+  synthcap capture --frames 200 --out coco --format coco --format webdataset
   synthcap capture --out replay --path demo/frames.jsonl --server http://127.0.0.1:50051
 
 Look at preview.png in the output folder first.
@@ -39,7 +41,7 @@ objects with these six names, or the lines of a data set's frames.jsonl.";
 
 /// What `capture` is asked for.
 #[derive(Debug, Args)]
-#[command(after_help = format!("{CAPTURE_EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(after_help = format!("{CAPTURE_EXAMPLES}\n\n{}\n\n{EXIT_CODES}", formats()))]
 pub(crate) struct CaptureArgs {
     /// How many frames [default: 48, or as many as the pose file has]
     #[arg(long, value_name = "N")]
@@ -53,14 +55,20 @@ pub(crate) struct CaptureArgs {
     #[arg(long, value_name = "WxH", default_value = "640x480", value_parser = size)]
     pub(crate) size: Size,
 
-    /// Which images to take, separated by commas
-    #[arg(
-        long,
-        value_name = "LIST",
-        default_value = "rgb,depth,segmentation,normals,flow",
-        value_parser = modalities
-    )]
-    pub(crate) modalities: ModalitySet,
+    /// The format of the data set; several times for several formats, each in a folder of its
+    /// name. Options follow a colon: frames:depth=kitti,flow=flo or webdataset:samples=500.
+    /// See the list below
+    #[arg(long = "format", value_name = "NAME", default_value = "frames")]
+    pub(crate) formats: Vec<String>,
+
+    /// The licence of the data set, for its card: an SPDX identifier, or words
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) license: String,
+
+    /// Which images to take, separated by commas [default: all of rgb, depth, segmentation,
+    /// normals, flow that the formats can carry]
+    #[arg(long, value_name = "LIST", value_parser = modalities)]
+    pub(crate) modalities: Option<ModalitySet>,
 
     /// What scene, camera path and randomisation are drawn from; the same seed
     /// gives the same data set. A server is reset to it [default: 0, or the
@@ -242,6 +250,14 @@ fn size(text: &str) -> Result<Size, String> {
     }
 }
 
+/// The formats, for the help.
+fn formats() -> String {
+    let lines = FORMATS
+        .iter()
+        .map(|(name, what)| format!("  {name:<12} {what}"));
+    format!("Formats:\n{}", lines.collect::<Vec<_>>().join("\n"))
+}
+
 fn modalities(text: &str) -> Result<ModalitySet, String> {
     let names = text.split(',').map(str::trim);
     let set = names
@@ -280,7 +296,8 @@ mod tests {
                 height: 480
             }
         );
-        assert_eq!(args.modalities, ModalitySet::ALL);
+        assert_eq!(args.modalities, None);
+        assert_eq!(args.formats, ["frames"]);
         assert_eq!(args.path, PathChoice::Orbit);
         assert_eq!((args.frames, args.seed), (None, None));
     }
@@ -303,7 +320,7 @@ mod tests {
                 height: 8
             }
         );
-        assert_eq!(args.modalities, Modality::Rgb | Modality::Depth);
+        assert_eq!(args.modalities, Some(Modality::Rgb | Modality::Depth));
         assert_eq!(args.path, PathChoice::File("a/b.txt".into()));
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use synthcap::{ModalitySet, Transform};
-use synthcap_dataset::{Existing, Staging};
+use synthcap_dataset::{DatasetWriter, Existing, Formats, Writer};
 
 use crate::{
     args::{AccessArgs, CaptureArgs, PathChoice, Size},
@@ -21,6 +21,9 @@ const DEFAULT_FRAMES: u64 = 48;
 pub(crate) struct CaptureSettings {
     pub(crate) frames: u64,
     pub(crate) out: PathBuf,
+    /// As typed; each of them makes a writer.
+    pub(crate) formats: Vec<String>,
+    pub(crate) license: String,
     pub(crate) size: Size,
     pub(crate) modalities: ModalitySet,
     pub(crate) seed: Option<u64>,
@@ -55,7 +58,9 @@ impl CaptureSettings {
             true => Existing::Replace,
             false => Existing::Refuse,
         };
-        Staging::check(&args.out, existing)?;
+        let formats = writers(&args.formats)?;
+        DatasetWriter::check(&args.out, &formats, existing)?;
+        let modalities = args.modalities.unwrap_or_else(|| formats.modalities());
         let asked = args.frames.map(u64::from);
         let (path, frames) = match args.path {
             PathChoice::Orbit => (PathSettings::Orbit, asked.unwrap_or(DEFAULT_FRAMES)),
@@ -76,8 +81,10 @@ impl CaptureSettings {
         Ok(Self {
             frames,
             out: args.out,
+            formats: args.formats,
+            license: args.license,
             size: args.size,
-            modalities: args.modalities,
+            modalities,
             seed: args.seed,
             path,
             randomize: args.randomize,
@@ -87,6 +94,15 @@ impl CaptureSettings {
             existing,
             json: args.json,
         })
+    }
+
+    /// The writers of the formats.
+    ///
+    /// # Errors
+    ///
+    /// When a format is unknown; [`new`](Self::new) has said so already.
+    pub(crate) fn writers(&self) -> Result<Formats> {
+        writers(&self.formats)
     }
 
     /// The settings that shape the data set, for its manifest. Where it is put and
@@ -100,6 +116,7 @@ impl CaptureSettings {
         json!({
             "command": "capture",
             "frames": self.frames,
+            "formats": self.formats,
             "size": format!("{}x{}", self.size.width, self.size.height),
             "modalities": self.modalities.iter().map(|m| m.name()).collect::<Vec<_>>(),
             "seed": self.seed,
@@ -109,6 +126,12 @@ impl CaptureSettings {
             "camera": self.camera,
         })
     }
+}
+
+fn writers(specs: &[String]) -> Result<Formats> {
+    let writers = specs.iter().map(|spec| synthcap_dataset::writer(spec));
+    let writers: Vec<Box<dyn Writer>> = writers.collect::<synthcap_dataset::Result<_>>()?;
+    Ok(writers.into())
 }
 
 #[cfg(test)]
@@ -126,7 +149,9 @@ mod tests {
                 width: 8,
                 height: 6,
             },
-            modalities: ModalitySet::ALL,
+            formats: vec!["frames".to_owned()],
+            license: String::new(),
+            modalities: None,
             seed: None,
             path: PathChoice::Orbit,
             randomize: false,

@@ -42,7 +42,20 @@ mod writer;
 
 pub use card::Card;
 pub use error::{Error, ErrorKind, Result};
-pub use format::frames::Frames;
+#[cfg(feature = "parquet")]
+pub use format::hf_parquet::HfParquet;
+#[cfg(feature = "mcap")]
+pub use format::mcap::Mcap;
+pub use format::{
+    FORMATS,
+    bop::Bop,
+    coco::Coco,
+    frames::{DepthFile, FlowFile, Frames, NormalsFile},
+    imagefolder::ImageFolder,
+    webdataset::WebDataset,
+    writer,
+    yolo::Yolo,
+};
 pub use pipeline::{DatasetWriter, Formats, Options, Summary};
 pub use plan::{Plan, PlannedCamera, Source};
 pub use record::{

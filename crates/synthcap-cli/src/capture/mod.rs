@@ -7,7 +7,7 @@ mod shot;
 use std::{collections::VecDeque, time::Instant};
 
 use synthcap::{Client, server::ServerHandle};
-use synthcap_dataset::{DatasetWriter, Frames, Options, Summary};
+use synthcap_dataset::{DatasetWriter, Options, Summary};
 use synthcap_sim::SimConfig;
 
 use self::{
@@ -99,8 +99,8 @@ async fn write(
 ) -> Result<()> {
     let mut options = Options::default();
     options.existing = settings.existing;
-    let format = Box::new(Frames::new());
-    let mut writer = DatasetWriter::create(&settings.out, scene.plan(settings), format, options)?;
+    let formats = settings.writers()?;
+    let mut writer = DatasetWriter::create(&settings.out, scene.plan(settings), formats, options)?;
     let start = Instant::now();
     let mut progress = Progress::start(settings.frames);
     let photographer = Photographer::new(client, settings, scene);

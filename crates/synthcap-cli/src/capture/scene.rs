@@ -124,6 +124,7 @@ impl Scene {
             engine_version: self.info.engine_version.clone(),
             scene_name: self.info.scene_name.clone(),
         };
+        plan.license.clone_from(&settings.license);
         plan.settings = settings.to_json();
         plan.created = Some(SystemTime::now());
         plan

@@ -220,7 +220,7 @@ fn reserve(file: &File, from: u64, bytes: u64) -> io::Result<()> {
     use rustix::{fs::FallocateFlags, io::Errno};
     match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, from, bytes.max(1)) {
         // Some file systems cannot say. Then a full disk shows when it is written to.
-        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::NODEV) => Ok(()),
         reserved => reserved.map_err(io::Error::from),
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use synthcap::{Modality, ModalitySet};
 
 use self::{encoder::FramesEncoder, layout::Layout};
+use super::describe::{self, Image};
 use crate::{Card, Encoder, Error, ErrorKind, Plan, Records, Result, Staging, Writer, record};
 
 const NAME: &str = "frames";
@@ -32,9 +33,62 @@ const VERSION: u32 = 1;
 /// Segmentation is `.npy` with u32 in place of PNG when the plan does not say that
 /// all IDs fit 16 bits. With several cameras, each has a folder of its own that
 /// holds the folders of the modalities: `left/rgb/000000.png`.
+///
+/// Depth, flow and normals may be stored in other files as well; see [`DepthFile`],
+/// [`FlowFile`] and [`NormalsFile`].
 #[derive(Debug, Default)]
 pub struct Frames {
+    files: Files,
     open: Option<Open>,
+}
+
+/// What stands in files other than the usual ones.
+#[derive(Clone, Copy, Debug, Default)]
+struct Files {
+    depth: DepthFile,
+    flow: FlowFile,
+    normals: NormalsFile,
+}
+
+/// How depth is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DepthFile {
+    /// `.npy`: f32 metres, infinity where nothing is. Exact.
+    #[default]
+    Npy,
+    /// 16-bit PNG as the KITTI benchmark has it: metres times 256, 0 where nothing is
+    /// and beyond 255.99 m.
+    KittiPng,
+    /// `.exr`: one channel `Z`, f32 metres, infinity where nothing is. Exact.
+    #[cfg(feature = "exr")]
+    Exr,
+}
+
+/// How optical flow is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FlowFile {
+    /// `.npy`: (height, width, 3) f32, u, v and validity. Exact.
+    #[default]
+    Npy,
+    /// Middlebury's `.flo`: u and v, 1e10 where they are not valid. Exact.
+    Flo,
+    /// 16-bit PNG as the KITTI benchmark has it: u and v as 64ths of a pixel from
+    /// 2^15 up, then validity. Vectors of 512 pixels and more are not valid there.
+    KittiPng,
+}
+
+/// How normals are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NormalsFile {
+    /// `.npy`: (height, width, 3) f32. Exact.
+    #[default]
+    Npy,
+    /// `.exr`: channels `X`, `Y`, `Z`. Exact.
+    #[cfg(feature = "exr")]
+    Exr,
 }
 
 #[derive(Debug)]
@@ -47,6 +101,27 @@ impl Frames {
     /// The format, ready to be opened.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Stores depth in this kind of file.
+    #[must_use]
+    pub fn with_depth(mut self, file: DepthFile) -> Self {
+        self.files.depth = file;
+        self
+    }
+
+    /// Stores flow in this kind of file.
+    #[must_use]
+    pub fn with_flow(mut self, file: FlowFile) -> Self {
+        self.files.flow = file;
+        self
+    }
+
+    /// Stores normals in this kind of file.
+    #[must_use]
+    pub fn with_normals(mut self, file: NormalsFile) -> Self {
+        self.files.normals = file;
+        self
     }
 
     fn opened(&self) -> Result<&Open> {
@@ -70,7 +145,7 @@ impl Writer for Frames {
     }
 
     fn open(&mut self, plan: &Arc<Plan>, _output: &mut Staging) -> Result<Arc<dyn Encoder>> {
-        let layout = Arc::new(Layout::new(plan));
+        let layout = Arc::new(Layout::new(plan, self.files));
         self.open = Some(Open {
             plan: plan.clone(),
             layout: layout.clone(),
@@ -86,48 +161,33 @@ impl Writer for Frames {
 
 /// Units, axes and layout, for the manifest.
 fn describe(plan: &Plan, layout: &Layout) -> Value {
-    let images = plan.modalities.iter().map(|modality| {
-        let (shape, unit) = match modality {
-            Modality::Rgb => ("(height, width, 3) uint8", "sRGB"),
-            Modality::Depth => (
-                "(height, width) float32",
-                "metres along the optical axis; inf where nothing is",
-            ),
-            Modality::Segmentation if layout.ids_fit_16_bits() => (
+    let files = layout.files;
+    let images = describe::images(plan, |modality| {
+        let (array, unit) = match modality {
+            Modality::Depth if files.depth == DepthFile::KittiPng => (
                 "(height, width) uint16",
-                "instance ID; 0 where no object is",
+                "metres along the optical axis times 256; 0 where nothing is, and beyond 255.99 m",
             ),
-            Modality::Segmentation => (
-                "(height, width) uint32",
-                "instance ID; 0 where no object is",
+            Modality::Flow if files.flow == FlowFile::Flo => (
+                "(height, width, 2) float32",
+                "u right and v down in pixels, 1e10 where not valid; the direction is with each view",
             ),
-            Modality::Normals => (
-                "(height, width, 3) float32",
-                "unit vectors in the wire's world axes (X forward, Y right, Z up); 0 where nothing is",
+            Modality::Flow if files.flow == FlowFile::KittiPng => (
+                "(height, width, 3) uint16",
+                "u right and v down in pixels times 64 plus 32768, then 1 where they are valid; the direction is with each view",
             ),
-            Modality::Flow => (
-                "(height, width, 3) float32",
-                "u right and v down in pixels, then 1 where they are valid, else 0; the direction is with each view",
-            ),
-            _ => ("", ""),
+            other => describe::array(other, layout.ids),
         };
-        let paths: Vec<_> = (0..plan.cameras.len())
-            .map(|view| layout.pattern(view, modality))
-            .collect();
-        let entry = json!({ "paths": paths, "array": shape, "unit": unit });
-        (modality.name().to_owned(), entry)
+        let views = 0..plan.cameras.len();
+        Image {
+            paths: views.map(|view| layout.pattern(view, modality)).collect(),
+            array,
+            unit,
+        }
     });
     json!({
         "index": record::FILE_NAME,
-        "images": Value::Object(images.collect()),
-        "conventions": {
-            "pose": "wire units: centimetres and degrees, left-handed, X forward, Y right, Z up; roll is applied first, then pitch, then yaw",
-            "camera_to_world_opencv": "4x4, row by row, metres; camera axes X right, Y down, Z forward; world right-handed, X as on the wire, Y negated, Z up",
-            "intrinsics": "pixels; the centre of the top left pixel is (0.5, 0.5)",
-            "box_2d": "[x_min, y_min, x_max, y_max] in pixels, right and bottom exclusive; full: as if nothing stood before it, clipped to the image",
-            "box_3d": "oriented box in wire units, and the same as size_m with box_to_world (4x4, metres, the right-handed world above; box axes X forward, Y left, Z up)",
-            "visibility": "visible pixels over the pixels it would cover unoccluded, 0 to 1",
-            "sha256": "of each file's whole content",
-        },
+        "images": images,
+        "conventions": describe::conventions(&[]),
     })
 }
