@@ -5,7 +5,7 @@ default:
     @just --list
 
 # Formatting, lints, docs, tests, feature combinations, the README's commands.
-ci: fmt lint features doc test test-shm test-shm-kills test-grpcio test-shm-python main-job examples
+ci: fmt lint features doc test test-shm test-shm-kills test-grpcio test-shm-python test-consumers main-job examples
 
 # Formatting is as rustfmt wants it.
 fmt:
@@ -49,6 +49,27 @@ test-shm-python:
 test-shm-kills:
     SYNTHCAP_KILLS=100 cargo test -p synthcap-shm --test processes killed
     SYNTHCAP_KILLS=100 cargo test -p synthcap --test shared_memory_kills killed
+
+# Data sets of every format, loaded by the libraries that people train with. Needs
+# Python 3; installs them.
+test-consumers:
+    python3 -m venv target/consumers
+    target/consumers/bin/pip install --quiet webdataset pycocotools datasets pyarrow mcap mcap-protobuf-support numpy opencv-python-headless OpenEXR pillow pyyaml
+    cargo build --release -p synthcap-cli
+    target/consumers/bin/python crates/synthcap-dataset/tests/consumers/run.py "${CARGO_TARGET_DIR:-target}/release/synthcap" target/consumers-sets
+
+# How fast the formats write, beside the usual Python script on the same frames; then
+# 100,000 small samples, for memory and the cost of the last ones. Needs the folder of
+# `test-consumers`.
+bench-writers samples="400":
+    cargo build --release -p synthcap-cli
+    rm -rf target/bench-writers && mkdir -p target/bench-writers
+    "${CARGO_TARGET_DIR:-target}/release/synthcap" capture --frames 16 --out target/bench-writers/large --modalities rgb,depth,segmentation
+    "${CARGO_TARGET_DIR:-target}/release/synthcap" capture --frames 16 --size 64x48 --out target/bench-writers/small --modalities rgb,depth,segmentation
+    target/consumers/bin/python crates/synthcap-dataset/benches/baseline.py target/bench-writers/large target/bench-writers/out {{samples}}
+    cargo bench -p synthcap-dataset --bench writers -- "$PWD/target/bench-writers/large" "$PWD/target/bench-writers/out" {{samples}} webdataset coco frames hf-parquet imagefolder mcap yolo yolo-seg bop
+    target/consumers/bin/python crates/synthcap-dataset/benches/baseline.py target/bench-writers/large target/bench-writers/out {{samples}}
+    cargo bench -p synthcap-dataset --bench writers -- "$PWD/target/bench-writers/small" "$PWD/target/bench-writers/out" 100000 webdataset coco
 
 # The README's first command, in a folder of its own.
 main-job:
