@@ -80,8 +80,19 @@ main-job:
 examples:
     for example in examples/*.rs; do cargo run --example "$(basename "$example" .rs)" || exit 1; done
 
-# The benches; slow, and only as quiet as the machine.
-bench:
+# Frames and commands beside a raw socket, memcpy, a generated stub and, where
+# there is a Python, its grpcio client. Draws the pictures of docs/performance.md.
+bench: bench-python
+    python=target/bench-python/bin/python; test -x $python || python=; \
+        cargo run --release -- bench --compare --plot docs ${python:+--python $python}
+
+# The Python client's environment; without Python 3 the comparison does without.
+bench-python:
+    -test -x target/bench-python/bin/python || python3 -m venv target/bench-python
+    -target/bench-python/bin/pip install --quiet grpcio grpcio-tools
+
+# Each part by itself, for comparing one version of the code with the next.
+bench-parts:
     cargo bench --workspace
 
 # How many crates a program that depends on the client alone pulls in.

@@ -40,11 +40,13 @@ pub enum Capability {
     Subscribe,
     /// Give up requests that have not begun.
     Cancel,
+    /// Send replies to commands apart from frames, so that they need not wait.
+    SeparateReplies,
 }
 
 impl Capability {
     /// Every capability.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::CaptureSet,
         Self::Batch,
         Self::Step,
@@ -61,6 +63,7 @@ impl Capability {
         Self::Weather,
         Self::Subscribe,
         Self::Cancel,
+        Self::SeparateReplies,
     ];
 
     /// The name used in messages.
@@ -82,6 +85,7 @@ impl Capability {
             Self::Weather => "weather",
             Self::Subscribe => "subscribe",
             Self::Cancel => "cancel",
+            Self::SeparateReplies => "separate_replies",
         }
     }
 }

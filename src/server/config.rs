@@ -28,6 +28,7 @@ use super::{
     access::guard,
     faults::Faults,
     host::{DEFAULT_LIMITS, EngineThread, Host, Hosting},
+    lanes::Lanes,
     listen::{self, Entrance},
     send::WithOwnBodies,
     service::Service,
@@ -409,6 +410,7 @@ async fn serve(
     let largest = usize::try_from(host.limits.max_message_bytes).unwrap_or(usize::MAX);
     let service = UeSynthServiceServer::new(Service {
         host,
+        lanes: Lanes::default(),
         side_socket,
         stopping: stopping.clone(),
     })

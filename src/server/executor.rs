@@ -140,7 +140,11 @@ impl<E: Engine> Executor<E> {
         let info = self.engine.info();
         let mut capabilities = PROVIDED.to_vec();
         let others = info.capabilities.into_iter();
-        capabilities.extend(others.filter(|capability| !PROVIDED.contains(capability)));
+        let is_engines = |capability: &Capability| {
+            // How replies travel is not the engine's business.
+            !PROVIDED.contains(capability) && *capability != Capability::SeparateReplies
+        };
+        capabilities.extend(others.filter(is_engines));
         ServerInfo {
             engine_name: info.name,
             engine_version: info.version,

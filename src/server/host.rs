@@ -2,10 +2,7 @@
 //! who need everything in one thread, the engine itself.
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -17,10 +14,12 @@ use super::{
     clock::wall_clock,
     executor::{Executor, Ran, Runnable},
     faults::{self, FaultPlan, Wire},
+    outbox::Writer,
+    queue::{Receiver, Refusal, Sender, queue},
     subscriptions::{Control, Sink},
 };
 use crate::{
-    Command, ErrorCode, ServerInfo, ServerLimits, Subscription,
+    Capability, Command, ErrorCode, ServerInfo, ServerLimits, Subscription,
     wire::reply::{Failure, Meta},
 };
 
@@ -32,8 +31,9 @@ pub(super) trait Reply: Send + 'static {
     fn buffers(&self) -> PixelBuffers {
         PixelBuffers::heap()
     }
-    /// Hands the outcome over; never blocks.
-    fn send(self: Box<Self>, ran: Ran);
+    /// Hands the outcome over; never blocks. What is given back is to be flushed:
+    /// at once before anything that takes time, else with what follows.
+    fn send(self: Box<Self>, ran: Ran) -> Option<Writer>;
     /// The connection it goes over, where faults can be done to that.
     fn wire(&self) -> Option<&Arc<Wire>> {
         None
@@ -82,9 +82,20 @@ impl Work {
             },
         }
     }
+
+    /// Whether an engine may be busy with it for a while.
+    fn takes_time(&self) -> bool {
+        match self {
+            Self::Run(Runnable::One(command)) => {
+                command.is_capture() || matches!(command, Command::Step { .. })
+            }
+            Self::Run(Runnable::Batch(_)) | Self::Subscribe(..) => true,
+        }
+    }
 }
 
-enum Job {
+/// Something to do for the engine.
+pub(super) enum Job {
     Run {
         work: Work,
         received: Duration,
@@ -106,7 +117,7 @@ pub(super) struct Host {
 
 #[derive(Clone)]
 enum Way {
-    Queue(SyncSender<Job>),
+    Queue(Sender<Job>),
     /// Whoever asks runs the engine.
     Inline(Arc<Mutex<dyn Take>>),
 }
@@ -123,11 +134,11 @@ impl std::fmt::Debug for Way {
 /// What an executor does for its host, whatever its engine.
 trait Take: Send {
     /// Does a job; false when it was the last.
-    fn take(&mut self, job: Job) -> bool;
+    fn take(&mut self, job: Job, held: &mut Held) -> bool;
 }
 
 impl<E: Engine> Take for Executor<E> {
-    fn take(&mut self, job: Job) -> bool {
+    fn take(&mut self, job: Job, held: &mut Held) -> bool {
         match job {
             Job::Stop => return false,
             Job::Describe(reply) => {
@@ -140,7 +151,7 @@ impl<E: Engine> Take for Executor<E> {
                 reply,
             } => {
                 if work.is_for(reply.interest()) {
-                    perform(self, work, received, reply);
+                    perform(self, work, received, reply, held);
                 }
             }
             Job::Credits => self.push_due(),
@@ -189,7 +200,7 @@ impl Host {
     ) -> std::io::Result<(Self, EngineThread)> {
         let Hosting {
             limits,
-            queue,
+            queue: capacity,
             paused,
             inline,
             faults,
@@ -199,7 +210,7 @@ impl Host {
         let (way, thread) = if inline {
             (Way::Inline(Arc::new(Mutex::new(make()))), None)
         } else {
-            let (jobs, waiting) = mpsc::sync_channel(queue);
+            let (jobs, waiting) = queue(capacity);
             let thread = std::thread::Builder::new()
                 .name("synthcap-engine".to_owned())
                 .spawn(move || run(make(), &waiting))?;
@@ -217,49 +228,49 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// When the queue is full or the server is stopping; then the reply is given
-    /// back.
-    pub(super) fn submit(
-        &self,
-        work: Work,
-        mut reply: Box<dyn Reply>,
-    ) -> Result<(), (EngineError, Box<dyn Reply>)> {
+    /// When the queue is full or the server is stopping.
+    pub(super) fn submit(&self, work: Work, reply: Box<dyn Reply>) -> Result<(), EngineError> {
+        let mut jobs = self.job(work, reply).into_iter().collect();
+        self.submit_all(&mut jobs)
+    }
+
+    /// A request as a job; `None` when a fault has dealt with it.
+    pub(super) fn job(&self, work: Work, mut reply: Box<dyn Reply>) -> Option<Job> {
         if let Some(plan) = &self.faults {
-            match faults::strike(plan, &work, reply) {
-                Some(left) => reply = left,
-                None => return Ok(()),
-            }
+            reply = faults::strike(plan, &work, reply)?;
         }
-        let job = Job::Run {
+        Some(Job::Run {
             work,
             received: wall_clock(),
             reply,
-        };
-        let (code, message, job) = match self.hand_over(job) {
-            Ok(()) => return Ok(()),
-            Err(TrySendError::Full(job)) => {
-                let message = "the server's queue is full; try again later";
-                (ErrorCode::ResourceExhausted, message, job)
-            }
-            Err(TrySendError::Disconnected(job)) => {
-                (ErrorCode::Unavailable, "the server is stopping", job)
-            }
-        };
-        match job {
-            Job::Run { reply, .. } => Err((EngineError::new(code, message), reply)),
-            Job::Describe(_) | Job::Credits | Job::Stop => Ok(()),
-        }
+        })
     }
 
-    #[expect(
-        clippy::result_large_err,
-        reason = "a job that finds no place is given back whole"
-    )]
-    fn hand_over(&self, job: Job) -> Result<(), TrySendError<Job>> {
+    /// Queues requests, in order.
+    ///
+    /// # Errors
+    ///
+    /// When the queue is full or the server is stopping; then `jobs` keeps those
+    /// that were refused.
+    pub(super) fn submit_all(&self, jobs: &mut Vec<Job>) -> Result<(), EngineError> {
+        self.hand_over(jobs).map_err(|refusal| match refusal {
+            Refusal::Full => {
+                let message = "the server's queue is full; try again later";
+                EngineError::new(ErrorCode::ResourceExhausted, message)
+            }
+            Refusal::Closed => EngineError::new(ErrorCode::Unavailable, "the server is stopping"),
+        })
+    }
+
+    fn hand_over(&self, jobs: &mut Vec<Job>) -> Result<(), Refusal> {
         match &self.way {
-            Way::Queue(jobs) => jobs.try_send(job),
+            Way::Queue(queue) => queue.push_all(jobs),
             Way::Inline(engine) => {
-                lock(engine).take(job);
+                let (mut engine, mut held) = (lock(engine), Held::default());
+                for job in jobs.drain(..) {
+                    engine.take(job, &mut held);
+                }
+                held.flush();
                 Ok(())
             }
         }
@@ -268,22 +279,31 @@ impl Host {
     /// A subscription has got credits, so that a capture may be owed to it.
     pub(super) fn credits_came(&self) {
         // A full queue will be looked through anyway, and subscriptions with it.
-        let _ = self.hand_over(Job::Credits);
+        let _ = self.hand_over(&mut vec![Job::Credits]);
     }
 
     /// What the server says of itself; `None` while it stops or its queue is full.
     pub(super) async fn describe(&self) -> Option<ServerInfo> {
         let (sender, info) = oneshot::channel();
-        self.hand_over(Job::Describe(sender)).ok()?;
-        info.await.ok()
+        self.hand_over(&mut vec![Job::Describe(sender)]).ok()?;
+        let mut info = info.await.ok()?;
+        if self.separates_replies() {
+            info.capabilities.push(Capability::SeparateReplies);
+        }
+        Some(info)
+    }
+
+    /// Whether replies to commands may go over connections of their own. Not where
+    /// faults are done: they strike the connection of the request.
+    pub(super) fn separates_replies(&self) -> bool {
+        self.faults.is_none()
     }
 
     /// Asks the thread to end once the queue is empty.
     pub(super) fn stop(&self) {
         if let Way::Queue(jobs) = &self.way {
-            // On a full queue this waits for the engine, so it must not be called
-            // from a runtime's thread; a thread that is gone has stopped already.
-            let _ = jobs.send(Job::Stop);
+            // A thread that is gone has stopped already.
+            jobs.force(Job::Stop);
         }
     }
 }
@@ -316,34 +336,76 @@ impl EngineThread {
     }
 }
 
-fn run<E: Engine>(mut executor: Executor<E>, jobs: &Receiver<Job>) {
-    let mut due = Instant::now();
-    loop {
-        let interval = executor.tick_interval();
-        let job = match interval {
-            None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(_) => jobs.recv_timeout(due.saturating_duration_since(Instant::now())),
-        };
-        match job {
-            Ok(job) => {
-                if !executor.take(job) {
-                    return;
-                }
-            }
-            Err(RecvTimeoutError::Disconnected) => return,
-            Err(RecvTimeoutError::Timeout) => {}
+/// How many replies to commands may wait to go out together.
+const HELD_REPLIES: u32 = 32;
+
+/// Replies that go out together, for as long as one stream's follow each other.
+#[derive(Default)]
+struct Held {
+    writer: Option<Writer>,
+    count: u32,
+}
+
+impl Held {
+    fn add(&mut self, writer: Option<Writer>) {
+        let Some(writer) = writer else { return };
+        let same = self.writer.as_ref();
+        if same.is_some_and(|held| !held.is_same(&writer)) || self.count >= HELD_REPLIES {
+            self.flush();
         }
-        if let Some(interval) = interval
-            && Instant::now() >= due
-        {
-            // An engine that panics pauses itself; there is nobody to tell here.
-            let _ = executor.tick();
-            // Without bursts: ticks that came too late are not caught up.
-            due = (due + interval).max(Instant::now());
-        } else if interval.is_none() {
-            due = Instant::now();
+        self.writer = Some(writer);
+        self.count += 1;
+    }
+
+    fn flush(&mut self) {
+        self.count = 0;
+        if let Some(writer) = self.writer.take() {
+            writer.flush();
         }
     }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+fn run<E: Engine>(mut executor: Executor<E>, queue: &Receiver<Job>) {
+    let mut due = Instant::now();
+    let mut jobs = Vec::new();
+    let mut held = Held::default();
+    loop {
+        let until = executor.tick_interval().map(|_| due);
+        if !queue.take_all(&mut jobs, until) {
+            return;
+        }
+        for job in jobs.drain(..) {
+            queue.begun();
+            if !executor.take(job, &mut held) {
+                return;
+            }
+            tick_if_due(&mut executor, &mut due, &mut held);
+        }
+        held.flush();
+        tick_if_due(&mut executor, &mut due, &mut held);
+    }
+}
+
+fn tick_if_due<E: Engine>(executor: &mut Executor<E>, due: &mut Instant, held: &mut Held) {
+    let Some(interval) = executor.tick_interval() else {
+        // When time runs again, the first tick is due at once.
+        *due = Instant::now();
+        return;
+    };
+    if Instant::now() < *due {
+        return;
+    }
+    held.flush();
+    // An engine that panics pauses itself; there is nobody to tell here.
+    let _ = executor.tick();
+    // Without bursts: ticks that came too late are not caught up.
+    *due = (*due + interval).max(Instant::now());
 }
 
 fn perform<E: Engine>(
@@ -351,17 +413,26 @@ fn perform<E: Engine>(
     work: Work,
     received: Duration,
     reply: Box<dyn Reply>,
+    held: &mut Held,
 ) {
+    let takes_time = work.takes_time();
+    if takes_time {
+        held.flush();
+    }
     match work {
         Work::Run(runnable) => {
             let buffers = reply.buffers();
-            reply.send(executor.run(runnable, received, buffers));
+            held.add(reply.send(executor.run(runnable, received, buffers)));
         }
         Work::Subscribe(subscription, control, sink) => {
-            reply.send(executor.subscribe(subscription, control, sink, received));
+            held.add(reply.send(executor.subscribe(subscription, control, sink, received)));
+            held.flush();
             // The first capture comes after the reply.
             executor.push_due();
         }
+    }
+    if takes_time {
+        held.flush();
     }
 }
 

@@ -20,10 +20,12 @@ use prost::{
     Message as _,
     encoding::{encode_varint, encoded_len_varint},
 };
-use tokio::sync::mpsc;
 use tonic::{body::Body, codegen::Service, server::NamedService};
 
-use super::{shared::Slots, stream::Outgoing};
+use super::{
+    outbox::{Outgoing, Place, Reader},
+    shared::Slots,
+};
 use crate::proto::{FrameResponse, ImageResponse, frame_response};
 
 /// Pixels from this size on are sent from where they lie; below, a copy costs
@@ -31,8 +33,6 @@ use crate::proto::{FrameResponse, ImageResponse, frame_response};
 const LARGE: usize = 4096;
 /// Small messages are gathered up to about this size.
 const GATHERED: usize = 32 << 10;
-/// How many messages are taken from the queue at once.
-const PER_TURN: usize = 64;
 
 /// Flag and length before each message.
 const PREFIX: usize = 5;
@@ -45,7 +45,7 @@ const PIXELS: u8 = 1 << 3 | 2;
 /// The replies of a stream as the body of its response.
 #[derive(Debug)]
 pub(super) struct ReplyBody {
-    messages: mpsc::UnboundedReceiver<Outgoing>,
+    replies: Reader,
     slots: Slots,
     taken: Vec<Outgoing>,
     pieces: VecDeque<Piece>,
@@ -56,8 +56,8 @@ pub(super) struct ReplyBody {
 #[derive(Debug)]
 struct Piece {
     bytes: Bytes,
-    /// Whose last piece it is; what waits here counts as in flight.
-    _of: Option<Outgoing>,
+    /// Of the request whose pixels these are: what waits here counts as in flight.
+    _place: Option<Place>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,11 +68,11 @@ enum End {
 }
 
 impl ReplyBody {
-    pub(super) fn new(messages: mpsc::UnboundedReceiver<Outgoing>, slots: Slots) -> Self {
+    pub(super) fn new(replies: Reader, slots: Slots) -> Self {
         Self {
-            messages,
+            replies,
             slots,
-            taken: Vec::with_capacity(PER_TURN),
+            taken: Vec::new(),
             pieces: VecDeque::new(),
             buffer: BytesMut::new(),
             end: End::NotYet,
@@ -90,24 +90,33 @@ impl ReplyBody {
                     &mut self.buffer,
                     |buffer| {
                         let bytes = buffer.split().freeze();
-                        self.pieces.push_back(Piece { bytes, _of: None });
+                        self.pieces.push_back(Piece {
+                            bytes,
+                            _place: None,
+                        });
                     },
                 );
                 self.pieces.push_back(Piece {
                     bytes: pixels,
-                    _of: Some(outgoing),
+                    _place: outgoing.place,
                 });
                 continue;
             }
             write_whole(&outgoing.message, &mut self.buffer);
             if self.buffer.len() >= GATHERED {
                 let bytes = self.buffer.split().freeze();
-                self.pieces.push_back(Piece { bytes, _of: None });
+                self.pieces.push_back(Piece {
+                    bytes,
+                    _place: None,
+                });
             }
         }
         if !self.buffer.is_empty() {
             let bytes = self.buffer.split().freeze();
-            self.pieces.push_back(Piece { bytes, _of: None });
+            self.pieces.push_back(Piece {
+                bytes,
+                _place: None,
+            });
         }
     }
 }
@@ -135,11 +144,11 @@ impl HttpBody for ReplyBody {
                 End::Done => return Poll::Ready(None),
             }
             let this = &mut *self;
-            let taken = this.messages.poll_recv_many(cx, &mut this.taken, PER_TURN);
-            if ready!(taken) == 0 {
+            if ready!(this.replies.poll_all(cx, &mut this.taken)) {
+                this.write();
+            } else {
                 this.end = End::Trailers;
             }
-            this.write();
         }
     }
 

@@ -7,6 +7,7 @@ use super::{
     access::Caller,
     clock::wall_clock,
     host::Host,
+    lanes::Lanes,
     send::Handover,
     shared::SideSocket,
     stream::{self, Replies},
@@ -18,7 +19,7 @@ use crate::{
         self, ActionRequest, CommandResponse, ImageResponse, action_request::Action,
         ue_synth_service_server::UeSynthService,
     },
-    session::COMPRESS_HEADER,
+    session::{COMPRESS_HEADER, REPLIES_OF_HEADER, STREAM_HEADER},
     wire::{
         info_out,
         request::Asked,
@@ -32,6 +33,7 @@ pub(super) struct Service {
     /// `None` when this server shares no memory.
     pub(super) side_socket: Option<SideSocket>,
     pub(super) stopping: watch::Receiver<bool>,
+    pub(super) lanes: Lanes,
 }
 
 /// The command of a unary request, which the stream's decoder reads too.
@@ -49,6 +51,10 @@ fn wants_compression<T>(request: &Request<T>) -> bool {
     request.metadata().contains_key(COMPRESS_HEADER)
 }
 
+fn header<'a, T>(request: &'a Request<T>, name: &str) -> Option<&'a str> {
+    request.metadata().get(name)?.to_str().ok()
+}
+
 fn uncompressed_unless<T>(wanted: bool, mut response: Response<T>) -> Response<T> {
     if !wanted {
         response.disable_compression();
@@ -57,6 +63,14 @@ fn uncompressed_unless<T>(wanted: bool, mut response: Response<T>) -> Response<T
 }
 
 impl Service {
+    /// The replies to the commands of the stream with this name.
+    fn aside(&self, name: &str) -> Result<Replies, Status> {
+        let allowed = self.host.separates_replies();
+        let of = allowed.then(|| self.lanes.take(name)).flatten();
+        of.and_then(|of| stream::serve_aside(&of))
+            .ok_or_else(|| Status::not_found("there is no stream of that name"))
+    }
+
     async fn done<T>(
         &self,
         request: Request<T>,
@@ -90,15 +104,26 @@ impl UeSynthService for Service {
     ) -> Result<Response<Replies>, Status> {
         let compress = wants_compression(&request);
         let caller = Caller::of(&request);
-        let slots = self.side_socket.as_ref();
-        let slots = slots.map(|socket| socket.slots(request.metadata()));
-        let replies = stream::serve(
-            request.into_inner(),
-            self.host.clone(),
-            caller,
-            slots.unwrap_or_default(),
-            self.stopping.clone(),
-        );
+        let host = self.host.clone();
+        let replies = match header(&request, REPLIES_OF_HEADER) {
+            Some(name) => self.aside(name)?,
+            None => {
+                let slots = self.side_socket.as_ref();
+                let slots = slots.map(|socket| socket.slots(request.metadata()));
+                let name = header(&request, STREAM_HEADER).map(str::to_owned);
+                let serving = stream::Serving {
+                    host,
+                    caller,
+                    slots: slots.unwrap_or_default(),
+                };
+                let (replies, writer) =
+                    stream::serve(request.into_inner(), serving, self.stopping.clone());
+                if let Some(name) = name {
+                    self.lanes.name(&name, &writer);
+                }
+                replies
+            }
+        };
         if compress {
             return Ok(Response::new(replies));
         }

@@ -1,13 +1,17 @@
 //! The bidirectional stream: requests in, replies out, in order.
 
 use std::{
-    collections::HashMap,
-    pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::{HashMap, VecDeque},
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::watch;
 use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
@@ -16,46 +20,49 @@ use super::{
     access::Caller,
     executor::{Ran, Runnable},
     faults::Wire,
-    host::{Host, Interest, Reply, Work, failure, unexecuted},
+    host::{Host, Interest, Job, Reply, Work, failure, unexecuted},
+    outbox::{Outgoing, Place, Reader, WeakWriter, Writer, outbox},
     send::ReplyBody,
     shared::Slots,
     subscriptions::{Control, Sink},
 };
 use crate::{
-    Answer, Command, ErrorCode,
+    Answer, ErrorCode,
     proto::{ActionRequest, FrameResponse},
     wire::{
         reply::{Failure, Meta},
-        reply_out::{self, Response},
+        reply_out::{self, FailsAs, Response, Responses},
         request::Asked,
         request_in,
     },
 };
 
-/// A message on its way out.
-#[derive(Debug)]
-pub(super) struct Outgoing {
-    pub(super) message: FrameResponse,
-    /// The place in flight that is free once the message is sent; pushes have
-    /// none, for they are bounded by their credits.
-    _place: Option<Arc<OwnedSemaphorePermit>>,
-}
+/// How many requests are taken in at once.
+const PER_TURN: usize = 64;
 
-/// The replies of one stream.
+/// The replies of one stream, for tonic to encode.
 pub(super) struct Replies {
-    messages: mpsc::UnboundedReceiver<Outgoing>,
+    reader: Reader,
+    taken: Vec<Outgoing>,
+    next: VecDeque<Outgoing>,
     slots: Slots,
 }
 
 impl Replies {
+    fn new(reader: Reader, slots: Slots) -> Self {
+        Self {
+            reader,
+            slots,
+            taken: Vec::new(),
+            next: VecDeque::new(),
+        }
+    }
+
     /// A body that brings the replies, and a stream that has none.
     pub(super) fn into_body(self) -> (Self, ReplyBody) {
-        let (_, messages) = mpsc::unbounded_channel();
-        let ended = Self {
-            messages,
-            slots: Slots::default(),
-        };
-        (ended, ReplyBody::new(self.messages, self.slots))
+        let (_, nothing) = outbox(0);
+        let ended = Self::new(nothing, Slots::default());
+        (ended, ReplyBody::new(self.reader, self.slots))
     }
 }
 
@@ -63,99 +70,154 @@ impl Stream for Replies {
     type Item = Result<FrameResponse, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = self.messages.poll_recv(cx);
-        next.map(|next| {
-            next.map(|mut outgoing| {
-                self.slots.place(&mut outgoing.message);
-                Ok(outgoing.message)
-            })
-        })
+        let this = &mut *self;
+        if this.next.is_empty() {
+            match this.reader.poll_all(cx, &mut this.taken) {
+                Poll::Ready(true) => this.next.extend(this.taken.drain(..)),
+                Poll::Ready(false) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(this.next.pop_front().map(|mut outgoing| {
+            this.slots.place(&mut outgoing.message);
+            Ok(outgoing.message)
+        }))
     }
+}
+
+/// What a stream is served with.
+pub(super) struct Serving {
+    pub(super) host: Host,
+    pub(super) caller: Caller,
+    pub(super) slots: Slots,
 }
 
 /// Serves one stream until its client leaves or the server stops.
 pub(super) fn serve(
     requests: Streaming<ActionRequest>,
-    host: Host,
-    caller: Caller,
-    slots: Slots,
+    serving: Serving,
     stopping: watch::Receiver<bool>,
-) -> Replies {
-    let (sender, messages) = mpsc::unbounded_channel();
+) -> (Replies, WeakWriter) {
+    let Serving {
+        host,
+        caller,
+        slots,
+    } = serving;
+    let (writer, reader) = outbox(host.limits.max_in_flight as usize);
+    let named = writer.downgrade();
     let session = Session {
         host,
         caller,
-        replies: sender,
-        open: Arc::default(),
+        writer,
+        jobs: Vec::with_capacity(PER_TURN),
+        taken: 0,
+        subscribed: Arc::default(),
+        cancelled: Arc::default(),
         slots: slots.clone(),
     };
     tokio::spawn(session.read(requests, stopping));
-    Replies { messages, slots }
+    (Replies::new(reader, slots), named)
 }
 
-/// The requests of a stream that can still be cancelled or given credits.
-type Controls = Arc<Mutex<HashMap<String, Arc<Control>>>>;
+/// The replies to the commands of another stream; `None` when they go elsewhere
+/// already.
+pub(super) fn serve_aside(of: &Writer) -> Option<Replies> {
+    let (writer, reader) = outbox(0);
+    of.set_aside(writer)
+        .then(|| Replies::new(reader, Slots::default()))
+}
 
-fn lock(controls: &Controls) -> MutexGuard<'_, HashMap<String, Arc<Control>>> {
-    controls.lock().unwrap_or_else(PoisonError::into_inner)
+/// The subscriptions of a stream, which can be given credits.
+type Subscribed = Arc<Mutex<HashMap<String, Arc<Control>>>>;
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Requests that were given up before they began.
+///
+/// Requests are run in the order in which they were taken in. So a note that was
+/// made when so many had been taken in has no object left when a later one runs,
+/// and goes: there are never more of them than requests that wait.
+#[derive(Debug, Default)]
+struct Cancelled {
+    count: AtomicUsize,
+    notes: Mutex<Vec<(u64, String)>>,
+}
+
+impl Cancelled {
+    fn note(&self, taken: u64, id: String) {
+        let mut notes = lock(&self.notes);
+        notes.push((taken, id));
+        self.count.store(notes.len(), Ordering::Release);
+    }
+
+    /// Whether the request with this number was given up.
+    fn has(&self, number: u64, id: &str) -> bool {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return false;
+        }
+        let mut notes = lock(&self.notes);
+        notes.retain(|(taken, _)| *taken >= number);
+        self.count.store(notes.len(), Ordering::Release);
+        notes.iter().any(|(_, given_up)| given_up == id)
+    }
 }
 
 /// One client's stream.
 struct Session {
     host: Host,
     caller: Caller,
-    replies: mpsc::UnboundedSender<Outgoing>,
-    open: Controls,
+    writer: Writer,
+    /// Taken in and not handed over yet; empty between turns.
+    jobs: Vec<Job>,
+    /// How many requests have been taken in.
+    taken: u64,
+    subscribed: Subscribed,
+    cancelled: Arc<Cancelled>,
     slots: Slots,
 }
 
 impl Session {
     async fn read(
-        self,
+        mut self,
         mut requests: Streaming<ActionRequest>,
         mut stopping: watch::Receiver<bool>,
     ) {
-        // A client that asks faster than it reads is not read from until it has
-        // caught up, so what waits here is bounded.
-        let places = Arc::new(Semaphore::new(self.host.limits.max_in_flight as usize));
+        let mut stopped = pin!(stopping.wait_for(|stopping| *stopping));
+        let mut turn = Vec::with_capacity(PER_TURN);
         loop {
-            let place = tokio::select! {
-                place = places.clone().acquire_owned() => place,
-                _ = stopping.wait_for(|stopping| *stopping) => return,
-                () = self.replies.closed() => return,
+            let goes_on = tokio::select! {
+                goes_on = poll_fn(|cx| {
+                    poll_requests(&self.writer, &mut requests, &mut turn, cx)
+                }) => goes_on,
+                _ = &mut stopped => return,
             };
-            let Ok(place) = place else { return };
-            let message = tokio::select! {
-                message = requests.message() => message,
-                _ = stopping.wait_for(|stopping| *stopping) => return,
-                () = self.replies.closed() => return,
-            };
-            match message {
-                Ok(Some(request)) => self.take(request, place),
-                Ok(None) => return,
-                Err(status) => {
-                    tracing::debug!(%status, "a client's stream ended");
-                    return;
-                }
+            for (request, place) in turn.drain(..) {
+                self.take(request, place);
+            }
+            self.hand_over();
+            if !goes_on {
+                return;
             }
         }
     }
 
     /// Takes one request in.
-    fn take(&self, request: ActionRequest, place: OwnedSemaphorePermit) {
+    fn take(&mut self, request: ActionRequest, place: Place) {
+        self.taken += 1;
         let id = request.request_id;
         let asked = match request_in::decode(request.action) {
             Ok(asked) => asked,
             Err(error) => {
                 let error = EngineError::invalid(error.to_string());
-                self.reply(id, Shape::Other, place).refuse(error);
-                return;
+                return self.reply(id, Shape::Other, place).refuse(error);
             }
         };
         let allowed = self.caller.check(&asked);
         match asked {
             Asked::One(command) => {
-                let reply = self.reply(id, Shape::One(command.clone()), place);
+                let reply = self.reply(id, Shape::One(FailsAs::of(&command)), place);
                 self.submit(allowed, Work::Run(Runnable::One(command)), reply);
             }
             Asked::Batch(items) => {
@@ -164,60 +226,105 @@ impl Session {
                 self.submit(allowed, Work::Run(Runnable::Batch(commands)), reply);
             }
             Asked::Subscribe(subscription) => {
-                let reply = self.reply(id, Shape::Other, place);
+                let control = Arc::new(Control::default());
                 let sink = Box::new(Pusher {
-                    id: reply.id.clone(),
-                    replies: self.replies.downgrade(),
-                    open: self.open.clone(),
+                    id: id.clone(),
+                    writer: self.writer.downgrade(),
+                    subscribed: self.subscribed.clone(),
                     slots: self.slots.clone(),
                 });
-                let control = reply.control.clone();
-                lock(&self.open).insert(reply.id.clone(), control.clone());
+                lock(&self.subscribed).insert(id.clone(), control.clone());
+                let reply = self.reply(id, Shape::Other, place);
                 self.submit(allowed, Work::Subscribe(subscription, control, sink), reply);
             }
             Asked::AddCredits(id, credits) => {
-                if let Some(control) = lock(&self.open).get(&id) {
+                if let Some(control) = lock(&self.subscribed).get(&id) {
                     control.add_credits(credits);
                     self.host.credits_came();
                 }
             }
-            Asked::Cancel(id) => {
-                if let Some(control) = lock(&self.open).remove(&id) {
-                    control.cancel();
-                }
+            Asked::Cancel(id) => match lock(&self.subscribed).remove(&id) {
+                Some(control) => control.cancel(),
+                None => self.cancelled.note(self.taken, id),
+            },
+        }
+    }
+
+    fn submit(&mut self, allowed: Result<(), EngineError>, work: Work, reply: Box<StreamReply>) {
+        match allowed {
+            Ok(()) => self.jobs.extend(self.host.job(work, reply)),
+            Err(error) => reply.refuse(error),
+        }
+    }
+
+    /// Gives the engine what was taken in.
+    fn hand_over(&mut self) {
+        let Err(refused) = self.host.submit_all(&mut self.jobs) else {
+            return;
+        };
+        for job in self.jobs.drain(..) {
+            if let Job::Run { reply, .. } = job {
+                let failed = Ran::One(Err(failure(refused.clone())), unexecuted());
+                drop(reply.send(failed));
             }
         }
+        self.writer.flush();
     }
 
-    fn submit(&self, allowed: Result<(), EngineError>, work: Work, reply: Box<StreamReply>) {
-        if let Err(error) = allowed {
-            reply.refuse(error);
-        } else if let Err((error, reply)) = self.host.submit(work, reply) {
-            reply.send(Ran::One(Err(failure(error)), unexecuted()));
-        }
-    }
-
-    fn reply(&self, id: String, shape: Shape, place: OwnedSemaphorePermit) -> Box<StreamReply> {
-        let control = Arc::new(Control::default());
-        if !matches!(shape, Shape::Other) {
-            lock(&self.open).insert(id.clone(), control.clone());
-        }
+    fn reply(&self, id: String, shape: Shape, place: Place) -> Box<StreamReply> {
         Box::new(StreamReply {
             id,
             shape,
-            control,
-            open: self.open.clone(),
-            replies: self.replies.clone(),
+            number: self.taken,
+            cancelled: self.cancelled.clone(),
+            writer: self.writer.clone(),
             slots: self.slots.clone(),
             wire: self.caller.wire.clone(),
-            place: Arc::new(place),
+            place: Some(place),
         })
     }
 }
 
+/// Takes in what has come; false when nothing will come any more.
+///
+/// A client that asks faster than it reads is not read from until it has
+/// caught up, so what waits here is bounded.
+fn poll_requests(
+    writer: &Writer,
+    requests: &mut Streaming<ActionRequest>,
+    turn: &mut Vec<(ActionRequest, Place)>,
+    cx: &mut Context<'_>,
+) -> Poll<bool> {
+    let mut place = None;
+    while turn.len() < PER_TURN && !writer.has_left() {
+        let Poll::Ready(free) = writer.poll_place(cx) else {
+            break;
+        };
+        place = Some(free);
+        match Pin::new(&mut *requests).poll_next(cx) {
+            Poll::Ready(Some(Ok(request))) => turn.extend(place.take().map(|p| (request, p))),
+            Poll::Ready(None) => return Poll::Ready(false),
+            Poll::Ready(Some(Err(status))) => {
+                tracing::debug!(%status, "a client's stream ended");
+                return Poll::Ready(false);
+            }
+            Poll::Pending => break,
+        }
+    }
+    drop(place);
+    if !turn.is_empty() {
+        return Poll::Ready(true);
+    }
+    writer.wake_on_change(cx);
+    if writer.has_left() {
+        return Poll::Ready(false);
+    }
+    Poll::Pending
+}
+
 /// What is needed to word the reply.
 enum Shape {
-    One(Command),
+    One(FailsAs),
     Batch(Vec<String>),
     /// A subscription, or something not understood.
     Other,
@@ -226,57 +333,59 @@ enum Shape {
 struct StreamReply {
     id: String,
     shape: Shape,
-    control: Arc<Control>,
-    open: Controls,
-    replies: mpsc::UnboundedSender<Outgoing>,
+    /// Which request of the stream this is.
+    number: u64,
+    cancelled: Arc<Cancelled>,
+    writer: Writer,
     slots: Slots,
     wire: Option<Arc<Wire>>,
-    place: Arc<OwnedSemaphorePermit>,
+    /// Goes with the last message.
+    place: Option<Place>,
 }
 
 impl StreamReply {
-    fn push(&self, message: FrameResponse) {
-        let outgoing = Outgoing {
-            message,
-            _place: Some(self.place.clone()),
-        };
-        // Fails only when the client has left.
-        let _ = self.replies.send(outgoing);
-    }
-
-    fn refuse(&self, error: EngineError) {
+    fn refuse(mut self: Box<Self>, error: EngineError) {
         self.fail(failure(error), unexecuted());
+        self.writer.flush();
     }
 
-    fn fail(&self, failure: Failure, meta: Meta) {
+    fn fail(&mut self, failure: Failure, meta: Meta) {
         let response = match &self.shape {
-            Shape::One(command) => reply_out::failure_response(command, &failure),
+            Shape::One(fails_as) => fails_as.response(&failure),
             Shape::Batch(_) | Shape::Other => None,
         };
-        self.push(reply_out::failed(self.id.clone(), response, failure, meta));
+        let id = std::mem::take(&mut self.id);
+        let message = reply_out::failed(id, response, failure, meta);
+        let place = self.place.take();
+        self.writer.push([Outgoing { message, place }]);
     }
 
-    fn succeed(&self, id: &str, responses: Vec<Response>, meta: Meta) {
-        for message in reply_out::success(id, responses, meta) {
-            self.push(message);
-        }
+    /// The last answer of the request takes its place along.
+    fn succeed(&mut self, id: &str, responses: Vec<Response>, meta: Meta, is_last: bool) {
+        let count = responses.len();
+        let messages = reply_out::success(id, responses, meta).enumerate();
+        let place = &mut self.place;
+        self.writer.push(messages.map(|(index, message)| {
+            let last = is_last && index + 1 == count;
+            let place = if last { place.take() } else { None };
+            Outgoing { message, place }
+        }));
     }
-}
 
-impl Drop for StreamReply {
-    /// Whatever became of it, the request can no longer be cancelled.
-    fn drop(&mut self) {
-        if !matches!(self.shape, Shape::Other) {
-            lock(&self.open).remove(&self.id);
-        }
+    /// A single answer, which needs no list.
+    fn answer(&mut self, to: &Writer, response: Response, meta: Meta) {
+        let id = std::mem::take(&mut self.id);
+        let message = reply_out::part(id, response, meta, (0, 1));
+        let place = self.place.take();
+        to.push([Outgoing { message, place }]);
     }
 }
 
 impl Reply for StreamReply {
     fn interest(&self) -> Interest {
-        if self.control.is_cancelled() {
+        if self.cancelled.has(self.number, &self.id) {
             Interest::Cancelled
-        } else if self.replies.is_closed() {
+        } else if self.writer.has_left() {
             Interest::Left
         } else {
             Interest::Wanted
@@ -293,26 +402,38 @@ impl Reply for StreamReply {
 
     fn silence(self: Box<Self>) {}
 
-    fn send(self: Box<Self>, ran: Ran) {
-        match (ran, &self.shape) {
-            (Ran::One(Ok(answer), meta), _) => {
-                self.succeed(&self.id, reply_out::responses(answer), meta);
-            }
-            (Ran::Batch(Ok(answers), meta), Shape::Batch(ids)) => {
+    fn send(mut self: Box<Self>, ran: Ran) -> Option<Writer> {
+        match ran {
+            Ran::One(Ok(answer), meta) => match reply_out::responses(answer) {
+                Responses::One(response) => {
+                    let writer = self.writer.for_commands().clone();
+                    self.answer(&writer, response, meta);
+                    return Some(writer);
+                }
+                Responses::Several(responses) => {
+                    let id = std::mem::take(&mut self.id);
+                    self.succeed(&id, responses, meta, true);
+                }
+            },
+            Ran::Batch(Ok(answers), meta) => {
+                let Shape::Batch(ids) = std::mem::replace(&mut self.shape, Shape::Other) else {
+                    let message = "a single command was run as a batch";
+                    self.refuse(EngineError::new(ErrorCode::Internal, message));
+                    return None;
+                };
                 let count = answers.len();
                 for (id, (answer, meta)) in ids.iter().zip(answers) {
-                    self.succeed(id, reply_out::responses(answer), meta);
+                    self.succeed(id, reply_out::responses(answer).into_vec(), meta, false);
                 }
-                self.succeed(&self.id, vec![reply_out::batch_done(count)], meta);
+                // After its items, so it takes their way.
+                let writer = self.writer.clone();
+                self.answer(&writer, reply_out::batch_done(count), meta);
             }
-            (Ran::One(Err(failure), meta) | Ran::Batch(Err(failure), meta), _) => {
+            Ran::One(Err(failure), meta) | Ran::Batch(Err(failure), meta) => {
                 self.fail(failure, meta);
             }
-            (Ran::Batch(Ok(_), _), Shape::One(_) | Shape::Other) => {
-                let message = "a single command was run as a batch";
-                self.refuse(EngineError::new(ErrorCode::Internal, message));
-            }
         }
+        Some(self.writer)
     }
 }
 
@@ -320,15 +441,15 @@ impl Reply for StreamReply {
 struct Pusher {
     id: String,
     /// Weak, so that a subscription does not keep a stream open that is to end.
-    replies: mpsc::WeakUnboundedSender<Outgoing>,
-    open: Controls,
+    writer: WeakWriter,
+    subscribed: Subscribed,
     slots: Slots,
 }
 
 impl Sink for Pusher {
     fn is_open(&self) -> bool {
-        let replies = self.replies.upgrade();
-        replies.is_some_and(|replies| !replies.is_closed())
+        let writer = self.writer.upgrade();
+        writer.is_some_and(|writer| !writer.has_left())
     }
 
     fn buffers(&self) -> PixelBuffers {
@@ -336,33 +457,34 @@ impl Sink for Pusher {
     }
 
     fn push(&self, number: u64, captured: Result<Answer, EngineError>, meta: Meta) {
-        let mut messages = match captured {
-            Ok(answer) => reply_out::success(&self.id, reply_out::responses(answer), meta),
-            Err(error) => vec![reply_out::failed(
-                self.id.clone(),
-                None,
-                failure(error),
-                meta,
-            )],
+        let Some(writer) = self.writer.upgrade() else {
+            return;
         };
-        for message in &mut messages {
+        let numbered = |mut message: FrameResponse| {
             if let Some(meta) = &mut message.meta {
                 meta.push_number = number;
             }
-        }
-        let Some(replies) = self.replies.upgrade() else {
-            return;
+            let place = None;
+            Outgoing { message, place }
         };
-        for message in messages {
-            let _place = None;
-            // Fails only when the client has left.
-            let _ = replies.send(Outgoing { message, _place });
+        match captured {
+            Ok(answer) => {
+                let responses = reply_out::responses(answer).into_vec();
+                let messages = reply_out::success(&self.id, responses, meta);
+                writer.push(messages.map(numbered));
+            }
+            Err(error) => {
+                let failure = failure(error);
+                let message = reply_out::failed(self.id.clone(), None, failure, meta);
+                writer.push([numbered(message)]);
+            }
         }
+        writer.flush();
     }
 }
 
 impl Drop for Pusher {
     fn drop(&mut self) {
-        lock(&self.open).remove(&self.id);
+        lock(&self.subscribed).remove(&self.id);
     }
 }

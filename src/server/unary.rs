@@ -11,6 +11,7 @@ use super::{
     executor::{Ran, Runnable},
     faults::Wire,
     host::{Host, Interest, Reply, Work},
+    outbox::Writer,
 };
 use crate::{
     Answer, Command, ErrorCode, proto,
@@ -36,9 +37,10 @@ impl Reply for Waiting {
         }
     }
 
-    fn send(self: Box<Self>, ran: Ran) {
+    fn send(self: Box<Self>, ran: Ran) -> Option<Writer> {
         // Fails only when the caller has left.
         let _ = self.outcome.send(ran);
+        None
     }
 
     fn wire(&self) -> Option<&Arc<Wire>> {
@@ -67,7 +69,7 @@ async fn run(
     };
     let work = Work::Run(Runnable::One(command));
     let submitted = host.submit(work, Box::new(reply));
-    submitted.map_err(|(error, _)| refused(error))?;
+    submitted.map_err(refused)?;
     match outcome.await {
         Ok(Ran::One(result, meta)) => Ok((result, meta)),
         Ok(Ran::Batch(..)) => Err(Status::internal("a single command was run as a batch")),

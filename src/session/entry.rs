@@ -81,6 +81,36 @@ impl Job {
     }
 }
 
+/// What has come so far, for each command.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "single commands are nearly all of them, and a list would be an allocation each"
+)]
+enum Replies {
+    One(Reply),
+    Several(Vec<Reply>),
+}
+
+/// What has come of the reply to one command, and when the last of it did.
+type Reply = (Assembly, Option<Stamp>);
+
+impl Replies {
+    fn as_slice(&self) -> &[Reply] {
+        match self {
+            Self::One(reply) => std::slice::from_ref(reply),
+            Self::Several(replies) => replies,
+        }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [Reply] {
+        match self {
+            Self::One(reply) => std::slice::from_mut(reply),
+            Self::Several(replies) => replies,
+        }
+    }
+}
+
 /// A pending request. `W` is whoever waits for the reply.
 #[derive(Debug)]
 pub(crate) struct Entry<W> {
@@ -93,22 +123,18 @@ pub(crate) struct Entry<W> {
     pub(crate) via: Via,
     /// Its place in the order in which a plain server executes; 0 elsewhere.
     pub(crate) plain_order: u64,
-    /// One per command.
-    replies: Vec<(Assembly, Option<Stamp>)>,
+    replies: Replies,
     /// When the last of it came.
     ended: Option<Stamp>,
 }
 
 impl<W> Entry<W> {
     pub(crate) fn new(job: Job, waiter: W, via: Via) -> Self {
-        let replies: Vec<_> = match &job {
-            Job::Subscribe(_) => vec![(Assembly::acknowledgement(), None)],
-            Job::One(_) | Job::Batch(_) => {
-                let commands = job.commands().iter();
-                commands
-                    .map(|command| (Assembly::of(command), None))
-                    .collect()
-            }
+        let reply = |command| (Assembly::of(command), None);
+        let replies = match &job {
+            Job::Subscribe(_) => Replies::One((Assembly::acknowledgement(), None)),
+            Job::One(command) => Replies::One(reply(command)),
+            Job::Batch(commands) => Replies::Several(commands.iter().map(reply).collect()),
         };
         Self {
             replies,
@@ -125,7 +151,7 @@ impl<W> Entry<W> {
     /// Forgets what has come of the reply, because the request goes out again.
     pub(crate) fn restart(&mut self) {
         self.sent = false;
-        for (assembly, stamp) in &mut self.replies {
+        for (assembly, stamp) in self.replies.as_mut_slice() {
             assembly.restart();
             *stamp = None;
         }
@@ -142,7 +168,7 @@ impl<W> Entry<W> {
         stamp: Stamp,
     ) -> Result<bool, WireError> {
         let is_batch = self.job.is_batch();
-        let Some((assembly, reply_stamp)) = self.replies.get_mut(item) else {
+        let Some((assembly, reply_stamp)) = self.replies.as_mut_slice().get_mut(item) else {
             return Err(WireError::new("the reply is to no item of the batch"));
         };
         if let Some(first) = reply_stamp
@@ -163,7 +189,8 @@ impl<W> Entry<W> {
 
     /// The batch itself was answered, which ends it.
     pub(crate) fn batch_done(&mut self, stamp: Stamp) -> Result<bool, WireError> {
-        if !self.replies.iter().all(|(reply, _)| reply.is_complete()) {
+        let mut replies = self.replies.as_slice().iter();
+        if !replies.all(|(reply, _)| reply.is_complete()) {
             return Err(WireError::new("the batch ended before all its items did"));
         }
         self.ended = Some(stamp);
@@ -174,9 +201,11 @@ impl<W> Entry<W> {
     /// those while anything is missing.
     #[expect(clippy::type_complexity, reason = "read in one place only")]
     pub(crate) fn finish(self) -> (Job, W, Option<(Vec<(Answer, Stamp)>, Stamp)>) {
-        let replies = self.replies.into_iter();
-        let answers = replies.map(|(assembly, stamp)| Some((assembly.finish()?, stamp?)));
-        let answers = answers.collect::<Option<Vec<_>>>();
+        let whole = |(assembly, stamp): Reply| Some((assembly.finish()?, stamp?));
+        let answers = match self.replies {
+            Replies::One(reply) => whole(reply).map(|answer| vec![answer]),
+            Replies::Several(replies) => replies.into_iter().map(whole).collect(),
+        };
         (self.job, self.waiter, answers.zip(self.ended))
     }
 }

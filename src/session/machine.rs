@@ -20,7 +20,7 @@ use crate::{
     Answer, CameraName, CapturedImage, Error, ErrorKind, Frame, FrameSeq, Modality, RequestId,
     ServerInfo, Tick,
     frame::{FrameInfo, Moment, PixelData, Stamp},
-    pending::Pending,
+    pending::{ById, Pending},
     proto::{ActionRequest, FrameResponse, frame_response::Response},
     wire::{
         WireError,
@@ -88,7 +88,7 @@ pub(crate) struct Machine<W> {
     pending: Pending<Entry<W>>,
     pushes: Pushes,
     /// Items of batches that are pending: which batch, and which place in it.
-    items: HashMap<RequestId, (RequestId, usize)>,
+    items: ById<(RequestId, usize)>,
     /// Requests not yet sent, oldest first; only while the link is not open or a
     /// plain server is being asked where its camera is.
     unsent: VecDeque<RequestId>,
@@ -111,7 +111,7 @@ impl<W> Machine<W> {
             resend,
             pending: Pending::new(),
             pushes: Pushes::default(),
-            items: HashMap::new(),
+            items: ById::default(),
             unsent: VecDeque::new(),
             plain: PlainServer::new(),
             failures: 0,

@@ -3,6 +3,7 @@
 //! [`machine`] decides, [`driver`] does the I/O around it, [`transport`] is the
 //! network behind a trait.
 
+mod aside;
 mod assembly;
 mod backoff;
 mod burst;
@@ -23,6 +24,8 @@ mod unary;
 
 use std::sync::Arc;
 
+#[cfg(feature = "server")]
+pub(crate) use aside::{REPLIES_OF_HEADER, STREAM_HEADER};
 pub use backoff::Backoff;
 pub use burst::InputBuffering;
 pub(crate) use dial::Dialing;

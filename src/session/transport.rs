@@ -13,13 +13,14 @@ use tonic::{
 };
 
 use super::{
+    aside::{self, STREAM_HEADER, StreamName},
     dial::{self, Dialing, Line},
     receive::{Extras, Received, SplitChannel, StreamCodec},
     shared::{SHARED_HEADER, SharedCount, SharedFrames},
     unary::{self, Calls},
 };
 use crate::{
-    Error, ErrorKind, ServerInfo,
+    Capability, Error, ErrorKind, ServerInfo,
     frame::pool::BufferPool,
     proto::{ActionRequest, ue_synth_service_client::UeSynthServiceClient as Stub},
     wire,
@@ -67,10 +68,12 @@ pub(crate) struct Connector {
     pub(crate) pool: Arc<BufferPool>,
     /// Counts the frames that came through shared memory; `None` when none may.
     pub(crate) shared: Option<SharedCount>,
+    /// Whether replies to commands are to come over a connection of their own.
+    pub(crate) separate_replies: bool,
 }
 
 /// The stream's method.
-const STREAM_PATH: PathAndQuery =
+pub(super) const STREAM_PATH: PathAndQuery =
     PathAndQuery::from_static("/uesynth.UESynthService/ControlStream");
 
 /// Tells a synthcap server that it may compress its replies. Announcing the
@@ -98,19 +101,37 @@ impl Connector {
     }
 
     /// The client of the stream, with a message layer of our own.
-    fn stream(&self, channel: Line, peer: &Peer) -> (Grpc<SplitChannel<Line>>, StreamCodec) {
+    /// `compressed` when requests are to be, too.
+    pub(super) fn stream(
+        &self,
+        channel: Line,
+        compressed: bool,
+    ) -> (Grpc<SplitChannel<Line>>, StreamCodec) {
         let (limit, extras) = (self.max_message_bytes, Extras::default());
         let channel = SplitChannel::new(channel, limit, self.pool.clone(), extras.clone());
         let stream = Grpc::new(channel)
             .max_decoding_message_size(limit)
             .max_encoding_message_size(limit);
         let gzip = CompressionEncoding::Gzip;
-        let stream = match (self.gzip, peer) {
-            (true, Peer::Synthcap(_)) => stream.accept_compressed(gzip).send_compressed(gzip),
-            (true, Peer::Plain) => stream.accept_compressed(gzip),
-            (false, _) => stream,
+        let stream = match (self.gzip, compressed) {
+            (_, true) => stream.accept_compressed(gzip).send_compressed(gzip),
+            (true, false) => stream.accept_compressed(gzip),
+            (false, false) => stream,
         };
         (stream, StreamCodec { extras })
+    }
+
+    fn wants_replies_aside(&self, peer: &Peer) -> bool {
+        let Peer::Synthcap(info) = peer else {
+            return false;
+        };
+        self.separate_replies && info.can(Capability::SeparateReplies)
+    }
+
+    /// Another connection to a server that is known.
+    pub(super) async fn another_line(&self) -> Result<Line, tonic::transport::Error> {
+        let endpoint = self.pinging.as_ref().unwrap_or(&self.endpoint);
+        self.dialing.open(endpoint).await
     }
 
     /// A channel, and who is at its other end.
@@ -282,26 +303,37 @@ impl Transport for Connector {
         }
         let connector = self.clone();
         let calls = unary::calls(self.stub(channel.clone(), Some(&peer)));
-        let (mut stream, codec) = self.stream(channel, &peer);
+        let compressed = self.gzip && matches!(peer, Peer::Synthcap(_));
+        let (mut stub, codec) = self.stream(channel, compressed);
+        let name = self.wants_replies_aside(&peer).then(StreamName::random);
+        if let Some(name) = &name {
+            name.put(STREAM_HEADER, &mut request);
+        }
         // The response headers are awaited as part of the stream of messages: a
         // plain UESynth server sends none before its first message, and that
         // needs a request first.
         let opened = async move {
             // The channel is connected, and says itself when it is not.
-            let ready = stream.ready().await;
-            ready.map_err(|error| Status::from_error(error.into()))?;
-            stream.streaming(request, STREAM_PATH, codec).await
+            let ready = stub.ready().await;
+            ready.map_err(|error| connector.failed(&Status::from_error(error.into())))?;
+            let opened = stub.streaming(request, STREAM_PATH, codec).await;
+            let opened = opened.map_err(|status| connector.failed(&status))?;
+            // The second call names the first, so it comes after it.
+            let replies = match name {
+                Some(name) => aside::replies(connector.clone(), name).left_stream(),
+                None => stream::pending().right_stream(),
+            };
+            let frames = opened.into_inner();
+            let frames = frames.map_err(move |status| connector.failed(&status));
+            Ok(until_first_ends(frames, replies))
         };
-        let messages = stream::once(opened)
-            .map_ok(tonic::Response::into_inner)
-            .try_flatten()
-            .map(move |message| {
-                let mut message = message.map_err(|status| connector.failed(&status))?;
-                if let (Some(shared), Received::Message(message)) = (&mut shared, &mut message) {
-                    shared.resolve(message);
-                }
-                Ok(message)
-            });
+        let messages = stream::once(opened).try_flatten().map(move |message| {
+            let mut message = message?;
+            if let (Some(shared), Received::Message(message)) = (&mut shared, &mut message) {
+                shared.resolve(message);
+            }
+            Ok(message)
+        });
         Ok(Connection {
             peer,
             outbound,
@@ -309,4 +341,15 @@ impl Transport for Connector {
             calls,
         })
     }
+}
+
+/// Both streams' items as they come, until the first of the two ends.
+fn until_first_ends<T: Send>(
+    first: impl Stream<Item = T> + Send,
+    second: impl Stream<Item = T> + Send,
+) -> impl Stream<Item = T> + Send {
+    let end = stream::once(std::future::ready(None));
+    let both = stream::select(first.map(Some).chain(end), second.map(Some));
+    both.take_while(|item| std::future::ready(item.is_some()))
+        .filter_map(std::future::ready)
 }

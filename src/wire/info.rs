@@ -27,6 +27,7 @@ impl From<Capability> for Wire {
             Capability::Weather => Self::Weather,
             Capability::Subscribe => Self::Subscribe,
             Capability::Cancel => Self::Cancel,
+            Capability::SeparateReplies => Self::SeparateReplies,
         }
     }
 }

@@ -40,40 +40,56 @@ pub(crate) fn batch_done(item_count: usize) -> Response {
     })
 }
 
+/// The response parts of an answer.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "single answers are nearly all of them, and a box would be an allocation each"
+)]
+pub(crate) enum Responses {
+    One(Response),
+    /// Of a capture set.
+    Several(Vec<Response>),
+}
+
+impl Responses {
+    pub(crate) fn into_vec(self) -> Vec<Response> {
+        match self {
+            Self::One(response) => vec![response],
+            Self::Several(responses) => responses,
+        }
+    }
+}
+
 /// The response parts of an answer: one, but for capture sets.
-pub(crate) fn responses(answer: Answer) -> Vec<Response> {
-    match answer {
-        Answer::Done(message) => vec![Response::CommandResponse(done(message))],
+pub(crate) fn responses(answer: Answer) -> Responses {
+    Responses::One(match answer {
+        Answer::Done(message) => Response::CommandResponse(done(message)),
         Answer::CameraTransform(transform) => {
-            vec![Response::CameraTransform(
-                proto::GetCameraTransformResponse {
-                    transform: Some(transform.into()),
-                    success: true,
-                    ..Default::default()
-                },
-            )]
+            Response::CameraTransform(proto::GetCameraTransformResponse {
+                transform: Some(transform.into()),
+                success: true,
+                ..Default::default()
+            })
         }
         Answer::ObjectTransform(transform) => {
-            vec![Response::ObjectTransform(
-                proto::GetObjectTransformResponse {
-                    transform: Some(transform.into()),
-                    success: true,
-                    ..Default::default()
-                },
-            )]
+            Response::ObjectTransform(proto::GetObjectTransformResponse {
+                transform: Some(transform.into()),
+                success: true,
+                ..Default::default()
+            })
         }
         Answer::Images(images, scene) => {
             let images = images.into_iter().map(image_out::encode);
             let images = images.map(Response::ImageResponse);
             let scene = scene.map(|scene| Response::SceneState(scene.into()));
-            images.chain(scene).collect()
+            return Responses::Several(images.chain(scene).collect());
         }
-        Answer::Objects(names) => vec![Response::ObjectsList(object_list(names))],
-        Answer::Cameras(cameras) => vec![Response::CameraList(proto::CameraList {
+        Answer::Objects(names) => Response::ObjectsList(object_list(names)),
+        Answer::Cameras(cameras) => Response::CameraList(proto::CameraList {
             cameras: cameras.into_iter().map(Into::into).collect(),
-        })],
-        Answer::Scene(scene) => vec![Response::SceneState(scene.into())],
-    }
+        }),
+        Answer::Scene(scene) => Response::SceneState(scene.into()),
+    })
 }
 
 fn done(message: String) -> proto::CommandResponse {
@@ -92,31 +108,47 @@ pub(crate) fn object_list(names: Vec<ObjectName>) -> proto::ListObjectsResponse 
 }
 
 /// How UESynth's own clients are told of a failure, where a message of theirs can.
-pub(crate) fn failure_response(command: &Command, failure: &Failure) -> Option<Response> {
-    let message = failure.message.clone();
-    match command {
-        Command::GetCameraTransform { .. } => Some(Response::CameraTransform(
-            proto::GetCameraTransformResponse {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailsAs {
+    CameraTransform,
+    ObjectTransform,
+    Command,
+    /// No message of theirs can.
+    Nothing,
+}
+
+impl FailsAs {
+    pub(crate) fn of(command: &Command) -> Self {
+        match command {
+            Command::GetCameraTransform { .. } => Self::CameraTransform,
+            Command::GetObjectTransform { .. } => Self::ObjectTransform,
+            Command::Capture { .. }
+            | Command::CaptureSet(_)
+            | Command::ListObjects
+            | Command::ListCameras
+            | Command::GetScene(_) => Self::Nothing,
+            _ => Self::Command,
+        }
+    }
+
+    pub(crate) fn response(self, failure: &Failure) -> Option<Response> {
+        let message = failure.message.clone();
+        Some(match self {
+            Self::Nothing => return None,
+            Self::CameraTransform => Response::CameraTransform(proto::GetCameraTransformResponse {
                 message,
                 ..Default::default()
-            },
-        )),
-        Command::GetObjectTransform { .. } => Some(Response::ObjectTransform(
-            proto::GetObjectTransformResponse {
+            }),
+            Self::ObjectTransform => Response::ObjectTransform(proto::GetObjectTransformResponse {
                 message,
                 ..Default::default()
-            },
-        )),
-        Command::Capture { .. }
-        | Command::CaptureSet(_)
-        | Command::ListObjects
-        | Command::ListCameras
-        | Command::GetScene(_) => None,
-        _ => Some(Response::CommandResponse(proto::CommandResponse {
-            success: false,
-            message,
-            meta: None,
-        })),
+            }),
+            Self::Command => Response::CommandResponse(proto::CommandResponse {
+                success: false,
+                message,
+                meta: None,
+            }),
+        })
     }
 }
 
@@ -125,20 +157,28 @@ pub(crate) fn success(
     request_id: &str,
     responses: Vec<Response>,
     meta: Meta,
-) -> Vec<proto::FrameResponse> {
-    let part_count = responses.len() as u32;
-    let parts = responses.into_iter().enumerate();
-    parts
-        .map(|(index, response)| proto::FrameResponse {
-            request_id: request_id.to_owned(),
-            response: Some(response),
-            meta: Some(proto::ReplyMeta {
-                part_index: index as u32,
-                part_count,
-                ..meta.into()
-            }),
-        })
-        .collect()
+) -> impl Iterator<Item = proto::FrameResponse> {
+    let count = responses.len() as u32;
+    let parts = (0..count).zip(responses);
+    parts.map(move |(index, response)| part(request_id.to_owned(), response, meta, (index, count)))
+}
+
+/// One of the stream messages of a successful request, with its place among them.
+pub(crate) fn part(
+    request_id: String,
+    response: Response,
+    meta: Meta,
+    (part_index, part_count): (u32, u32),
+) -> proto::FrameResponse {
+    proto::FrameResponse {
+        request_id,
+        response: Some(response),
+        meta: Some(proto::ReplyMeta {
+            part_index,
+            part_count,
+            ..meta.into()
+        }),
+    }
 }
 
 /// The stream message of a failed request.

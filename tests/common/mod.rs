@@ -46,7 +46,8 @@ impl Default for TinyEngine {
     }
 }
 
-fn camera(name: &str, pose: Transform) -> CameraState {
+/// A camera of 8x6 pixels.
+pub fn camera(name: &str, pose: Transform) -> CameraState {
     CameraState {
         name: name.into(),
         pose,

@@ -2,7 +2,6 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use serde::Serialize;
 use synthcap::{
     Client, SharedMemory,
     server::{Server, ServerHandle},
@@ -250,15 +249,4 @@ async fn shared(work: &Work) -> Result<(ServerHandle, Client), Error> {
     let server = Server::builder(Replay::writing()).start().await?;
     let client = client::connect(&server.url(), work, SharedMemory::Auto).await?;
     Ok((server, client))
-}
-
-/// Names and measures as the JSON has them.
-#[derive(Debug, Serialize)]
-pub(crate) struct Named<'a> {
-    pub(crate) name: String,
-    #[serde(flatten)]
-    pub(crate) rates: serde_json::Map<String, serde_json::Value>,
-    pub(crate) in_flight: usize,
-    pub(crate) bytes: usize,
-    pub(crate) details: std::collections::BTreeMap<&'static str, &'a Measure>,
 }

@@ -11,13 +11,21 @@ pub mod alloc;
 mod baseline;
 mod compare;
 mod contender;
+mod control;
+mod load;
 mod meter;
+mod plot;
 mod replay;
+mod report;
 mod work;
 
 pub use compare::{Compared, Comparison, Contender, compare};
+pub use control::{ControlReport, control};
+pub use load::{Load, LoadReport, Mode, load};
 pub use meter::Measure;
+pub use plot::{Chart, plot};
 pub use replay::Replay;
+pub use report::{Machine, json};
 pub use work::{Kind, Work};
 
 /// Why a bench could not run, in one line.

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use synthcap::{Modality, ModalitySet};
 use synthcap_dataset::FORMATS;
 
-use crate::exit::EXIT_CODES;
+use crate::{bench::BenchArgs, exit::EXIT_CODES};
 
 /// Capture synthetic training data from simulators over gRPC.
 #[derive(Debug, Parser)]
@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Show what a server is and can do
     Info(InfoArgs),
+    /// Measure how fast frames and commands get through
+    Bench(Box<BenchArgs>),
 }
 
 const CAPTURE_EXAMPLES: &str = "\
@@ -235,7 +237,7 @@ pub(crate) fn complaint(error: &clap::Error) -> String {
     format!("{}; see --help", said.join("; "))
 }
 
-fn size(text: &str) -> Result<Size, String> {
+pub(crate) fn size(text: &str) -> Result<Size, String> {
     /// Far beyond any sensor; larger numbers are typing errors.
     const MOST: u32 = 16_384;
     let sides = text.split_once(['x', 'X']);
@@ -258,7 +260,7 @@ fn formats() -> String {
     format!("Formats:\n{}", lines.collect::<Vec<_>>().join("\n"))
 }
 
-fn modalities(text: &str) -> Result<ModalitySet, String> {
+pub(crate) fn modalities(text: &str) -> Result<ModalitySet, String> {
     let names = text.split(',').map(str::trim);
     let set = names
         .map(|name| name.parse::<Modality>().map_err(|e| e.to_string()))

@@ -129,7 +129,9 @@ impl From<synthcap_dataset::Error> for Stop {
                 "choose another --out, or the same --format",
             ),
             ErrorKind::InUse | ErrorKind::Unwritable => (Failure::Output, error.remedy()),
-            ErrorKind::DiskFull | ErrorKind::Io | ErrorKind::Corrupt => (Failure::Disk, error.remedy()),
+            ErrorKind::DiskFull | ErrorKind::Io | ErrorKind::Corrupt => {
+                (Failure::Disk, error.remedy())
+            }
             ErrorKind::InvalidPlan | ErrorKind::Unsupported => (Failure::Usage, error.remedy()),
             ErrorKind::InvalidSample => (Failure::Refused, error.remedy()),
             _ => (Failure::Internal, error.remedy()),

@@ -2,6 +2,7 @@
 
 mod access;
 mod args;
+mod bench;
 mod capture;
 mod draw;
 mod embedded;
@@ -23,6 +24,10 @@ use crate::{
     exit::{Failure, Result, Stop},
     settings::CaptureSettings,
 };
+
+/// Counts for `bench`, and otherwise costs nothing.
+#[global_allocator]
+static ALLOCATOR: synthcap_bench::alloc::Counting = synthcap_bench::alloc::Counting;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -57,6 +62,7 @@ fn run(command: Command) -> Result<()> {
             Command::Capture(args) => capture::run(CaptureSettings::new(args)?).await,
             Command::Serve(args) => serve::run(args).await,
             Command::Info(args) => info::run(args).await,
+            Command::Bench(args) => bench::run(*args).await,
         }
     })
 }

@@ -26,7 +26,10 @@ use synthcap_dataset::{
 
 fn main() {
     // `cargo bench` adds a flag of its own.
-    let args: Vec<_> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let args: Vec<_> = std::env::args()
+        .skip(1)
+        .filter(|a| a != "--bench")
+        .collect();
     let [frames, out, samples, formats @ ..] = &args[..] else {
         println!("usage: writers FRAMES OUT SAMPLES FORMAT... (see `just bench-writers`)");
         return;
@@ -48,8 +51,8 @@ fn write(format: &str, out: &Path, replay: &[Sample], samples: u64) {
     let format_writer = writer(format).expect("format");
     let mut plan = Plan::new(vec![camera], modalities, samples, 0);
     plan.max_instance_id = Some(60_000);
-    let mut set = DatasetWriter::create(out, plan, format_writer, Options::default())
-        .expect("created");
+    let mut set =
+        DatasetWriter::create(out, plan, format_writer, Options::default()).expect("created");
     let tenth = (samples / 10).max(1);
     let mut marks = Vec::new();
     let start = Instant::now();
@@ -118,7 +121,10 @@ fn load_sample(set: &Path, record: &SampleRecord) -> Sample {
         })
         .collect();
     let rgb = png(&path("rgb"));
-    let rgba: Vec<u8> = rgb.chunks(3).flat_map(|p| [p[0], p[1], p[2], 255]).collect();
+    let rgba: Vec<u8> = rgb
+        .chunks(3)
+        .flat_map(|p| [p[0], p[1], p[2], 255])
+        .collect();
     let ids = png(&path("segmentation"));
     let ids: Vec<u32> = ids
         .chunks(2)
@@ -193,7 +199,9 @@ fn view_of(seen: &synthcap_dataset::ObjectViewRecord) -> ObjectView {
 
 fn png(path: &Path) -> Vec<u8> {
     let file = File::open(path).expect("picture");
-    let mut reader = png::Decoder::new(BufReader::new(file)).read_info().expect("PNG");
+    let mut reader = png::Decoder::new(BufReader::new(file))
+        .read_info()
+        .expect("PNG");
     let mut data = vec![0; reader.output_buffer_size().expect("size")];
     reader.next_frame(&mut data).expect("picture");
     data

@@ -61,7 +61,10 @@ fn the_same_samples_give_the_same_bytes_on_any_number_of_threads() {
         assert!(summary.complete && summary.failure.is_none(), "{spec}");
         let (a, b) = (contents(&a), contents(&b));
         let names: Vec<_> = a.iter().map(|(name, _)| name).collect();
-        assert!(names.iter().all(|name| !name.ends_with(".tmp")), "{names:?}");
+        assert!(
+            names.iter().all(|name| !name.ends_with(".tmp")),
+            "{names:?}"
+        );
         assert!(a == b, "{spec}: {names:?}");
     }
 }
@@ -86,7 +89,8 @@ fn a_part_from_a_border_on_has_the_files_of_the_whole() {
                     let images = record["views"][0]["files"].as_object().expect("files");
                     let others = record["files"].as_array().into_iter().flatten();
                     let all = images.values().chain(others);
-                    all.map(|f| f["path"].as_str().expect("path").to_owned()).collect()
+                    all.map(|f| f["path"].as_str().expect("path").to_owned())
+                        .collect()
                 }
             };
             for path in paths {
@@ -213,7 +217,10 @@ fn an_object_without_a_class_ends_the_set_before_the_sample() {
         let summary = spoilt(spec, |sample| replace_ids(sample, 500));
         let error = summary.failure.expect("instance 500 has no class");
         assert_eq!(error.kind(), ErrorKind::InvalidSample);
-        assert!(error.to_string().contains("instance 500 in sample 1"), "{error}");
+        assert!(
+            error.to_string().contains("instance 500 in sample 1"),
+            "{error}"
+        );
     }
 }
 

@@ -61,6 +61,9 @@ setters! {
     /// How many bytes of buffers for pixels are kept to be used again. Default
     /// 256 MiB.
     max_pooled_bytes: usize;
+    /// Whether replies to commands come over a second connection, where the server
+    /// can do that, so that they need not wait behind frames. Default yes.
+    separate_replies: bool;
     /// The largest HTTP/2 frame, in bytes, 16,384 to 16,777,215. Default 1 MiB;
     /// small frames cost much of the throughput.
     max_frame_bytes: u32;

@@ -40,6 +40,7 @@ impl ClientConfig {
             max_message_bytes: self.max_message_bytes,
             gzip: self.compression == Compression::Gzip,
             pool: BufferPool::new(self.max_pooled_bytes),
+            separate_replies: self.separate_replies,
             shared: self.shares_memory().then(SharedCount::default),
         })
     }

@@ -62,6 +62,11 @@ pub struct ClientConfig {
     /// frames that had them are gone. Default 256 MiB; beyond that they are freed.
     /// Less than the frames in flight take costs throughput, and nothing else.
     pub max_pooled_bytes: usize,
+    /// Whether replies to commands come over a second connection, where the server
+    /// can do that. Default yes: behind frames that are on their way they would
+    /// wait, a camera move for as long as the frames take. Requests keep to the one
+    /// stream and to their order.
+    pub separate_replies: bool,
     /// How many bytes the server may send ahead on the stream. Default 16 MiB.
     /// A window smaller than a frame slows large frames down; a larger one holds
     /// more memory.
@@ -133,6 +138,7 @@ impl Default for ClientConfig {
             max_commands_in_flight: 1024,
             max_message_bytes: 256 << 20,
             max_pooled_bytes: 256 << 20,
+            separate_replies: true,
             stream_window_bytes: 16 << 20,
             connection_window_bytes: 32 << 20,
             max_frame_bytes: 1 << 20,

@@ -65,6 +65,7 @@ settings! {
     "max_commands_in_flight", COUNT, max_commands_in_flight, number, usize::to_string;
     "max_message_bytes", BYTES, max_message_bytes, number, usize::to_string;
     "max_pooled_bytes", BYTES, max_pooled_bytes, number, usize::to_string;
+    "separate_replies", "true or false", separate_replies, truth, bool::to_string;
     "stream_window_bytes", BYTES, stream_window_bytes, number, u32::to_string;
     "connection_window_bytes", BYTES, connection_window_bytes, number, u32::to_string;
     "max_frame_bytes", BYTES, max_frame_bytes, number, u32::to_string;

@@ -7,6 +7,7 @@ use crate::server::{
     EngineError, PixelBuffers,
     executor::Ran,
     host::{Interest, Reply, Work, failure, unexecuted},
+    outbox::Writer,
 };
 
 /// What is left to do with a request after the faults had their turn: `None` when
@@ -23,7 +24,7 @@ pub(in crate::server) fn strike(
     let outcome = match fault {
         Fault::Error(code) => {
             let error = EngineError::new(code, "a fault on purpose");
-            reply.send(Ran::One(Err(failure(error)), unexecuted()));
+            flush(reply.send(Ran::One(Err(failure(error)), unexecuted())));
             return None;
         }
         Fault::Latency { delay, jitter } => {
@@ -37,6 +38,13 @@ pub(in crate::server) fn strike(
         }
     };
     Some(Box::new(Faulty { reply, outcome }))
+}
+
+/// Nothing follows that the reply could go out with.
+fn flush(writer: Option<Writer>) {
+    if let Some(writer) = writer {
+        writer.flush();
+    }
 }
 
 /// A reply that something will happen to.
@@ -64,21 +72,25 @@ impl Reply for Faulty {
         self.reply.wire()
     }
 
-    fn send(self: Box<Self>, ran: Ran) {
+    fn send(self: Box<Self>, ran: Ran) -> Option<Writer> {
         let Self { reply, outcome } = *self;
         match outcome {
             Spoiled::Later(delay, runtime) => {
                 runtime.spawn(async move {
                     tokio::time::sleep(delay).await;
-                    reply.send(ran);
+                    flush(reply.send(ran));
                 });
+                None
             }
-            Spoiled::Never => reply.silence(),
+            Spoiled::Never => {
+                reply.silence();
+                None
+            }
             Spoiled::Wire(fault, random) => {
                 if let Some(wire) = reply.wire() {
                     wire.arm(fault, random);
                 }
-                reply.send(ran);
+                reply.send(ran)
             }
         }
     }

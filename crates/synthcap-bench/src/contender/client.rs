@@ -108,3 +108,36 @@ async fn keep_in_flight<T>(
         meter.done(since);
     }
 }
+
+/// The same from a thread without a runtime, one request at a time.
+pub(crate) fn run_blocking(
+    client: &Client,
+    work: &Work,
+    mut meter: Meter,
+) -> Result<Measure, Error> {
+    let camera = client.default_camera();
+    let mut x = 0.0;
+    while meter.goes_on() {
+        let since = Instant::now();
+        match work.kind {
+            Kind::Command => {
+                x += 1.0;
+                camera.set_location(Vec3::new(x, 0.0, 0.0)).wait()?;
+            }
+            Kind::Images {
+                width,
+                height,
+                modalities,
+            } => {
+                let camera = camera.with_size(width, height);
+                let mut several = modalities.iter();
+                match (several.next(), several.next()) {
+                    (Some(only), None) => drop(camera.image(only).wait()?),
+                    _ => drop(camera.images(modalities).wait()?),
+                }
+            }
+        }
+        meter.done(since);
+    }
+    Ok(meter.finish())
+}

@@ -3,7 +3,8 @@
 use std::io::Cursor;
 
 use exr::prelude::{
-    AnyChannel, AnyChannels, Encoding, FlatSamples, Image, Layer, LayerAttributes, WritableImage as _,
+    AnyChannel, AnyChannels, Encoding, FlatSamples, Image, Layer, LayerAttributes,
+    WritableImage as _,
 };
 
 use crate::{Error, Result};

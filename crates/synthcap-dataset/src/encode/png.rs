@@ -20,7 +20,13 @@ pub(crate) fn gray8(width: u32, height: u32, gray: &[u8]) -> Result<Vec<u8>> {
 /// 16-bit gray.
 pub(crate) fn gray16(width: u32, height: u32, gray: &[u16]) -> Result<Vec<u8>> {
     let data = pixels::big_endian(gray);
-    encode(width, height, ColorType::Grayscale, BitDepth::Sixteen, &data)
+    encode(
+        width,
+        height,
+        ColorType::Grayscale,
+        BitDepth::Sixteen,
+        &data,
+    )
 }
 
 /// Three channels of 16 bits.

@@ -105,7 +105,10 @@ impl Corners {
             // Where two pixels touch at a corner only: the right turn stays with the
             // pixel at hand.
             let order = heading.map_or([0, 1, 2, 3], |h: usize| [h + 1, h, h + 3, h + 2]);
-            let next = order.map(|d| d % 4).into_iter().find(|d| bits & (1 << d) != 0);
+            let next = order
+                .map(|d| d % 4)
+                .into_iter()
+                .find(|d| bits & (1 << d) != 0);
             let Some(next) = next else {
                 return points;
             };
@@ -150,7 +153,11 @@ fn simplified(points: &[Point]) -> Vec<Point> {
     }
     let kept: Vec<_> = (0..count).filter(|i| keep[*i]).map(|i| points[i]).collect();
     // A line has no area.
-    if kept.len() < 3 { points.to_vec() } else { kept }
+    if kept.len() < 3 {
+        points.to_vec()
+    } else {
+        kept
+    }
 }
 
 fn distance_squared(a: Point, b: Point) -> i64 {
@@ -194,7 +201,10 @@ mod tests {
     /// Twice the area that a polygon goes round clockwise.
     fn doubled_area(points: &[Point]) -> i32 {
         let next = points.iter().cycle().skip(1);
-        let sum = points.iter().zip(next).map(|(a, b)| a[0] * b[1] - a[1] * b[0]);
+        let sum = points
+            .iter()
+            .zip(next)
+            .map(|(a, b)| a[0] * b[1] - a[1] * b[0]);
         sum.sum()
     }
 

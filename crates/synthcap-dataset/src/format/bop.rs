@@ -96,7 +96,9 @@ impl Writer for Bop {
                 Ok(camera(record, view))
             })?;
             scene(records, output, view, "scene_gt.json", |record| {
-                each(record, view, |seen, object| pose(record, view, seen, object, &models))
+                each(record, view, |seen, object| {
+                    pose(record, view, seen, object, &models)
+                })
             })?;
             scene(records, output, view, "scene_gt_info.json", |record| {
                 each(record, view, |seen, object| Ok(info(seen, object, view)))
@@ -198,10 +200,16 @@ fn encode_view(sample: &Sample, view: usize, files: &mut Vec<EncodedFile>) -> Re
         let mask = mask(visible, size);
         let valid = depth.map_or(0, |depth| {
             let pixels = mask.iter().zip(depth.metres());
-            pixels.filter(|(mask, d)| **mask != 0 && d.is_finite()).count() as u32
+            pixels
+                .filter(|(mask, d)| **mask != 0 && d.is_finite())
+                .count() as u32
         });
         let path = format!("{folder}/mask_visib/{index:06}_{place:06}.png");
-        files.push(EncodedFile::new(path, Vec::new(), png::gray8(size.0, size.1, &mask)?));
+        files.push(EncodedFile::new(
+            path,
+            Vec::new(),
+            png::gray8(size.0, size.1, &mask)?,
+        ));
         detail.push(Seen {
             id: visible.label.instance_id,
             bbox: visible.bbox,
@@ -220,7 +228,10 @@ fn known(sample: &Sample, visible: &Visible<'_>) -> Result<()> {
     }
     Err(Error::new(
         ErrorKind::InvalidSample,
-        format!("sample {} shows instance {id} without its pose", sample.index),
+        format!(
+            "sample {} shows instance {id} without its pose",
+            sample.index
+        ),
         "use a server that tells the poses of all objects, or choose another format",
     ))
 }
@@ -347,4 +358,3 @@ fn info(seen: &Seen, object: &ObjectRecord, view: usize) -> Value {
         "visib_fract": fraction.unwrap_or(1.0),
     })
 }
-

@@ -363,7 +363,10 @@ impl Index<'_> {
                     })
                 })
                 .collect();
-            let picture = record.views.get(view).and_then(|v| v.files.get("segmentation"));
+            let picture = record
+                .views
+                .get(view)
+                .and_then(|v| v.files.get("segmentation"));
             file.text(if *count == 0 { "\n" } else { ",\n" })?;
             *count += 1;
             file.json(&json!({

@@ -77,7 +77,10 @@ impl Writer for ImageFolder {
             }
         }
         file.finish()?;
-        let description = self.plan.as_ref().map_or(Value::Null, |plan| describe(plan));
+        let description = self
+            .plan
+            .as_ref()
+            .map_or(Value::Null, |plan| describe(plan));
         let mut card = Card::new(NAME, VERSION, description);
         card.front_matter =
             "configs:\n- config_name: default\n  data_files:\n  - split: train\n    path: train/**\n".to_owned();

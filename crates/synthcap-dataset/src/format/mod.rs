@@ -6,8 +6,8 @@ mod describe;
 pub(crate) mod frames;
 #[cfg(feature = "parquet")]
 pub(crate) mod hf_parquet;
-pub(crate) mod imagefolder;
 mod ids;
+pub(crate) mod imagefolder;
 #[cfg(feature = "mcap")]
 pub(crate) mod mcap;
 mod models;

@@ -24,7 +24,10 @@ struct Model {
 }
 
 fn shape(object: &ObjectRecord) -> Shape {
-    let size = object.box_3d.size_m.map(|edge| (edge.0 * 10_000.0).round() as i64);
+    let size = object
+        .box_3d
+        .size_m
+        .map(|edge| (edge.0 * 10_000.0).round() as i64);
     (object.class_id, size)
 }
 
@@ -41,7 +44,9 @@ impl Models {
                 if models.len() > MOST {
                     return Err(Error::new(
                         ErrorKind::Unsupported,
-                        format!("the scene has more than {MOST} different boxes, which the format bop cannot name"),
+                        format!(
+                            "the scene has more than {MOST} different boxes, which the format bop cannot name"
+                        ),
                         "vary the sizes of objects less, or choose another format",
                     ));
                 }
@@ -82,8 +87,18 @@ impl Models {
 /// A box around the origin, as text.
 fn mesh(size_mm: [f64; 3]) -> String {
     const FACES: [[u8; 3]; 12] = [
-        [0, 2, 1], [1, 2, 3], [4, 5, 6], [5, 7, 6], [0, 1, 4], [1, 5, 4],
-        [2, 6, 3], [3, 6, 7], [0, 4, 2], [2, 4, 6], [1, 3, 5], [3, 7, 5],
+        [0, 2, 1],
+        [1, 2, 3],
+        [4, 5, 6],
+        [5, 7, 6],
+        [0, 1, 4],
+        [1, 5, 4],
+        [2, 6, 3],
+        [3, 6, 7],
+        [0, 4, 2],
+        [2, 4, 6],
+        [1, 3, 5],
+        [3, 7, 5],
     ];
     let mut text = String::from(
         "ply\nformat ascii 1.0\nelement vertex 8\nproperty float x\nproperty float y\n\

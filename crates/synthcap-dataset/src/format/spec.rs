@@ -155,7 +155,10 @@ impl<'a> Options<'a> {
         };
         value.parse().map(Some).map_err(|_| {
             unsupported(
-                format!("{value:?} is no number of samples in a file of {}", self.format),
+                format!(
+                    "{value:?} is no number of samples in a file of {}",
+                    self.format
+                ),
                 "give a whole number from 1 up".to_owned(),
             )
         })

@@ -123,7 +123,9 @@ impl Writer for WebDataset {
         }
         let headers: Vec<_> = encoded.files.iter().map(header).collect();
         let members = encoded.files.iter().zip(&headers);
-        let parts: Vec<&[u8]> = members.flat_map(|(file, header)| member(file, header)).collect();
+        let parts: Vec<&[u8]> = members
+            .flat_map(|(file, header)| member(file, header))
+            .collect();
         let bytes: usize = parts.iter().map(|part| part.len()).sum();
         let Some(file) = self.shard.file() else {
             return Ok(());
@@ -176,7 +178,10 @@ fn describe(plan: &Plan, shards: &Shards) -> Value {
         let (array, unit) = describe::array(modality, ids::bits(plan));
         let member = |camera: &String| {
             let extension = extension(modality);
-            format!("{}/{{index:06}}.{camera}{modality}.{extension}", shards.pattern())
+            format!(
+                "{}/{{index:06}}.{camera}{modality}.{extension}",
+                shards.pattern()
+            )
         };
         Image {
             paths: cameras(plan).iter().map(member).collect(),
@@ -222,7 +227,11 @@ impl Encoder for TarEncoder {
             }
         }
         let text = record::line(sample, &Encoded::new(index, Vec::new()))?;
-        files.push(EncodedFile::new(format!("{index:06}.json"), Vec::new(), text));
+        files.push(EncodedFile::new(
+            format!("{index:06}.json"),
+            Vec::new(),
+            text,
+        ));
         let mut encoded = Encoded::new(index, files);
         encoded.shard = Some(self.shards.path(index));
         Ok(encoded)
@@ -236,7 +245,10 @@ fn fits_tar(file: &EncodedFile) -> Result<()> {
     }
     Err(Error::new(
         ErrorKind::InvalidSample,
-        format!("{} has too long a name, or is too large, for a tar file", file.path()),
+        format!(
+            "{} has too long a name, or is too large, for a tar file",
+            file.path()
+        ),
         "give the camera a shorter name, or the images a smaller size",
     ))
 }

@@ -206,7 +206,12 @@ impl Encoder for YoloEncoder {
 
 impl YoloEncoder {
     /// Adds the line of an object.
-    fn label(&self, text: &mut String, seen: &Visible<'_>, [width, height]: [u32; 2]) -> Result<()> {
+    fn label(
+        &self,
+        text: &mut String,
+        seen: &Visible<'_>,
+        [width, height]: [u32; 2],
+    ) -> Result<()> {
         let [across, down] = [f64::from(width), f64::from(height)];
         let _ = write!(text, "{}", number(seen.label.class_id)?);
         match self.labels {

@@ -246,8 +246,8 @@ impl Writer for HfParquet {
 
 /// The rows of a sample, one per view.
 fn rows(encoded: &Encoded) -> Result<Vec<FullRow>> {
-    let rows: Vec<Row> = serde_json::from_value(encoded.detail.clone())
-        .map_err(|e| Error::internal("table", &e))?;
+    let rows: Vec<Row> =
+        serde_json::from_value(encoded.detail.clone()).map_err(|e| Error::internal("table", &e))?;
     let rows = rows.into_iter().enumerate().map(|(view, row)| {
         let mut images: Vec<_> = encoded
             .files

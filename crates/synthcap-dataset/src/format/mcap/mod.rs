@@ -329,7 +329,8 @@ impl Encoder for MessageEncoder {
         let beats = u32::try_from(index).unwrap_or(u32::MAX);
         let time = sample.sim_time.unwrap_or(BEAT.saturating_mul(beats));
         let mut files = Vec::new();
-        let message = |topic: String, content: Vec<u8>| EncodedFile::new(topic, Vec::new(), content);
+        let message =
+            |topic: String, content: Vec<u8>| EncodedFile::new(topic, Vec::new(), content);
         for (view, (camera, seen)) in self.cameras.iter().zip(&sample.views).enumerate() {
             let header = Header {
                 time,
@@ -346,7 +347,10 @@ impl Encoder for MessageEncoder {
                 files.push(message(format!("/{camera}/calibration"), content));
             }
             if let Some(pose) = &seen.pose {
-                files.push(message("/tf".to_owned(), messages::transform(&header, pose)));
+                files.push(message(
+                    "/tf".to_owned(),
+                    messages::transform(&header, pose),
+                ));
             }
         }
         let mut record = record::line(sample, &Encoded::new(index, Vec::new()))?;

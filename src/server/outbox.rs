@@ -1,0 +1,223 @@
+//! The replies of one stream on their way out, and the places of the requests
+//! that they answer.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use crate::proto::FrameResponse;
+
+/// A message on its way out.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) message: FrameResponse,
+    /// The place in flight that is free once the message is sent; pushes have
+    /// none, for they are bounded by their credits.
+    pub(super) place: Option<Place>,
+}
+
+/// The replies of a stream, with this many places in flight.
+pub(super) fn outbox(places: usize) -> (Writer, Reader) {
+    let shared = Arc::new(Shared {
+        state: Mutex::default(),
+        left: AtomicBool::new(false),
+        places: AtomicUsize::new(places),
+        room: Mutex::default(),
+    });
+    let writer = Writer(Arc::new(WriterEnd {
+        shared: shared.clone(),
+        aside: OnceLock::new(),
+    }));
+    (writer, Reader(shared))
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// The client is gone.
+    left: AtomicBool,
+    /// Free places.
+    places: AtomicUsize,
+    /// Who takes requests in, while there is no room for them.
+    room: Mutex<Option<Waker>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    messages: Vec<Outgoing>,
+    finished: bool,
+    waker: Option<Waker>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake_room(&self) {
+        let waker = self
+            .room
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// A request's place among those in flight; free when dropped.
+#[derive(Debug)]
+pub(super) struct Place(Arc<Shared>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.0.places.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.0.wake_room();
+        }
+    }
+}
+
+/// The side that replies. Cheap to clone; the stream ends with the last of them.
+#[derive(Clone, Debug)]
+pub(super) struct Writer(Arc<WriterEnd>);
+
+#[derive(Debug)]
+struct WriterEnd {
+    shared: Arc<Shared>,
+    /// Where replies to commands go instead, once the client has asked for that.
+    aside: OnceLock<Writer>,
+}
+
+impl Drop for WriterEnd {
+    fn drop(&mut self) {
+        let waker = {
+            let mut state = self.shared.lock();
+            state.finished = true;
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Writer {
+    /// Adds messages; they go when [`flush`](Self::flush) is called at the latest.
+    pub(super) fn push(&self, messages: impl IntoIterator<Item = Outgoing>) {
+        let shared = &self.0.shared;
+        if !shared.left.load(Ordering::Acquire) {
+            shared.lock().messages.extend(messages);
+        }
+    }
+
+    /// Sees to it that what was added goes out.
+    pub(super) fn flush(&self) {
+        let waker = self.0.shared.lock().waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Whether the client is gone.
+    pub(super) fn has_left(&self) -> bool {
+        self.0.shared.left.load(Ordering::Acquire)
+    }
+
+    /// Takes a place. Only one task may do so.
+    pub(super) fn poll_place(&self, cx: &Context<'_>) -> Poll<Place> {
+        let shared = &self.0.shared;
+        if shared.places.load(Ordering::Acquire) == 0 {
+            self.wake_on_change(cx);
+            // One may have come free since.
+            if shared.places.load(Ordering::Acquire) == 0 {
+                return Poll::Pending;
+            }
+        }
+        shared.places.fetch_sub(1, Ordering::AcqRel);
+        Poll::Ready(Place(shared.clone()))
+    }
+
+    /// Wakes the task when a place comes free or the client leaves.
+    pub(super) fn wake_on_change(&self, cx: &Context<'_>) {
+        let room = &self.0.shared.room;
+        let mut waker = room.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+
+    /// From now on replies to commands go to this stream, for as long as it is
+    /// there; false when there is such a one already.
+    pub(super) fn set_aside(&self, writer: Writer) -> bool {
+        self.0.aside.set(writer).is_ok()
+    }
+
+    /// Where replies to commands go.
+    pub(super) fn for_commands(&self) -> &Self {
+        let aside = self.0.aside.get();
+        aside.filter(|aside| !aside.has_left()).unwrap_or(self)
+    }
+
+    /// Whether two write to the same stream.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// A writer that does not keep the stream open.
+    pub(super) fn downgrade(&self) -> WeakWriter {
+        WeakWriter(Arc::downgrade(&self.0))
+    }
+}
+
+/// A writer that does not keep the stream open.
+#[derive(Clone, Debug)]
+pub(super) struct WeakWriter(std::sync::Weak<WriterEnd>);
+
+impl WeakWriter {
+    pub(super) fn upgrade(&self) -> Option<Writer> {
+        self.0.upgrade().map(Writer)
+    }
+}
+
+/// The side that sends.
+#[derive(Debug)]
+pub(super) struct Reader(Arc<Shared>);
+
+impl Reader {
+    /// Takes everything out, in order, into `messages`, which must be empty; false
+    /// when there will be no more.
+    pub(super) fn poll_all(
+        &mut self,
+        cx: &Context<'_>,
+        messages: &mut Vec<Outgoing>,
+    ) -> Poll<bool> {
+        let mut state = self.0.lock();
+        std::mem::swap(&mut state.messages, messages);
+        if !messages.is_empty() {
+            return Poll::Ready(true);
+        }
+        if state.finished {
+            return Poll::Ready(false);
+        }
+        match &mut state.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.left.store(true, Ordering::Release);
+        let unsent = std::mem::take(&mut self.0.lock().messages);
+        drop(unsent);
+        self.0.wake_room();
+    }
+}
