@@ -109,6 +109,11 @@ fn as_text(url: &str, round_trip: Duration, info: Option<Arc<ServerInfo>>) -> St
             limits.max_message_bytes
         ),
     );
+    let shared = match info.shared_memory_socket {
+        Some(_) => "offered to clients of its user on its machine",
+        None => "none",
+    };
+    line("shared memory", shared.to_owned());
     line("protocol", format!("version {}", info.protocol_version));
     text
 }
@@ -147,6 +152,7 @@ fn as_json(url: &str, round_trip: Duration, info: Option<&ServerInfo>) -> Value 
             "modalities": info.modalities.iter().map(|m| m.name()).collect::<Vec<_>>(),
             "capabilities": info.capabilities.iter().map(|c| c.name()).collect::<Vec<_>>(),
             "weathers": info.weathers,
+            "shared_memory": info.shared_memory_socket.is_some(),
             "cameras": cameras.collect::<Value>(),
             "limits": {
                 "max_width": info.limits.max_width,

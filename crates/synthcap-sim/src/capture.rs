@@ -5,7 +5,7 @@ use std::sync::Arc;
 use synthcap::{
     Label, Modality, ModalitySet, ObjectState, Pixels, SceneQuery, SceneState,
     frame::{Depth, Flow, FlowDirection, Normals, Rgb, Segmentation, SizeMismatch},
-    server::{Captured, CapturedView, EngineError, ResolvedView},
+    server::{Captured, CapturedView, EngineError, PixelBuffer, PixelBuffers, ResolvedView},
 };
 
 use crate::{
@@ -22,6 +22,7 @@ struct Moment<'a> {
     simulator: &'a Simulator,
     now: &'a Tracer,
     previous: Option<&'a Tracer>,
+    buffers: &'a PixelBuffers,
 }
 
 impl Simulator {
@@ -29,6 +30,7 @@ impl Simulator {
         &mut self,
         views: &[ResolvedView],
         query: Option<&SceneQuery>,
+        buffers: &PixelBuffers,
     ) -> Result<Captured, EngineError> {
         let now = self.world.tracer();
         let previous = self.world.previous();
@@ -36,6 +38,7 @@ impl Simulator {
             simulator: self,
             now: &now,
             previous: previous.as_deref(),
+            buffers,
         };
         let mut scene = query.map(|query| self.describe(query)).transpose()?;
         let mut captured = Vec::with_capacity(views.len());
@@ -117,34 +120,49 @@ impl Moment<'_> {
         shot: &Shot<'_>,
     ) -> Option<Result<Pixels, SizeMismatch>> {
         let (width, height) = (shot.eye.width, shot.eye.height);
+        let count = shot.hits.len();
         Some(match modality {
             Modality::Rgb => Rgb::new(width, height, self.color(shot)).map(Pixels::from),
-            Modality::Depth => Depth::new(width, height, render::depth(shot)).map(Pixels::from),
+            Modality::Depth => {
+                let mut metres = self.buffers.take(count);
+                render::depth(shot, &mut metres);
+                Depth::new(width, height, metres).map(Pixels::from)
+            }
             Modality::Segmentation => {
-                let ids = render::ids(shot);
+                let mut ids = self.buffers.take(count);
+                render::ids(shot, &mut ids);
                 let labels = self.labels(shot);
                 Segmentation::new(width, height, ids, labels).map(Pixels::from)
             }
             Modality::Normals => {
-                Normals::new(width, height, render::normals(shot)).map(Pixels::from)
+                let mut normals = self.buffers.take(count);
+                render::normals(shot, &mut normals);
+                Normals::new(width, height, normals).map(Pixels::from)
             }
             Modality::Flow => {
                 let before = self.before(camera, shot);
-                let (uv, valid) = render::flow(shot, before.as_ref());
-                Flow::new(width, height, &uv, &valid, FlowDirection::Backward).map(Pixels::from)
+                let mut planes = self.buffers.take(count * Modality::Flow.bytes_per_pixel());
+                render::flow(shot, before.as_ref(), &mut planes);
+                Flow::from_planes(width, height, planes.into(), FlowDirection::Backward)
+                    .map(Pixels::from)
             }
             _ => return None,
         })
     }
 
-    fn color(&self, shot: &Shot<'_>) -> Vec<u8> {
+    fn color(&self, shot: &Shot<'_>) -> PixelBuffer<u8> {
         let shader = Shader {
             tracer: self.now,
             objects: self.simulator.world.objects(),
             lights: &self.simulator.lights,
             weather: self.simulator.settings.weather,
         };
-        render::rgb(shot, &shader, self.simulator.config.rgb_samples)
+        let mut rgba = self
+            .buffers
+            .take(shot.hits.len() * Modality::Rgb.bytes_per_pixel());
+        let samples = self.simulator.config.rgb_samples;
+        render::rgb(shot, &shader, samples, &mut rgba);
+        rgba
     }
 
     /// The labels of the objects that a shot sees, in the order of their IDs.

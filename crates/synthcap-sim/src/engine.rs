@@ -5,7 +5,7 @@ use std::time::Duration;
 use synthcap::{
     CameraName, CameraState, Capability, Command, Environment, Intrinsics, Lens, Light, ObjectName,
     PartialTransform, SceneQuery, SceneState, Transform,
-    server::{Captured, Engine, EngineError, EngineInfo, ResolvedView},
+    server::{Captured, Engine, EngineError, EngineInfo, PixelBuffers, ResolvedView},
 };
 
 use crate::{
@@ -70,8 +70,17 @@ impl Engine for Simulator {
         views: &[ResolvedView],
         include_scene: bool,
     ) -> Result<Captured, EngineError> {
+        self.capture_into(views, include_scene, &PixelBuffers::heap())
+    }
+
+    fn capture_into(
+        &mut self,
+        views: &[ResolvedView],
+        include_scene: bool,
+        buffers: &PixelBuffers,
+    ) -> Result<Captured, EngineError> {
         let everything = SceneQuery::default();
-        self.take(views, include_scene.then_some(&everything))
+        self.take(views, include_scene.then_some(&everything), buffers)
     }
 
     fn check(&self, command: &Command) -> Result<(), EngineError> {
@@ -220,7 +229,7 @@ impl Engine for Simulator {
             modalities: synthcap::ModalitySet::EMPTY,
         };
         let views: Vec<_> = query.views.iter().map(resolved).collect();
-        let captured = self.take(&views, Some(query))?;
+        let captured = self.take(&views, Some(query), &PixelBuffers::heap())?;
         Ok(captured.scene.unwrap_or_default())
     }
 

@@ -18,9 +18,10 @@ const CONTRAST: f32 = 0.045;
 /// So many samples are enough within an object where they hardly differ.
 const ENOUGH: f32 = 3.0;
 
-/// sRGB bytes (red, green, blue, alpha). `samples` is how many rays a pixel with
-/// contrast gets at the most, the one through its centre included.
-pub(crate) fn rgb(shot: &Shot<'_>, shader: &Shader<'_>, samples: u32) -> Vec<u8> {
+/// sRGB bytes (red, green, blue, alpha) of every pixel into `out`. `samples` is how
+/// many rays a pixel with contrast gets at the most, the one through its centre
+/// included.
+pub(crate) fn rgb(shot: &Shot<'_>, shader: &Shader<'_>, samples: u32, out: &mut [u8]) {
     let occlusion = Occlusion::new(shot);
     let picture = Picture {
         shot,
@@ -37,8 +38,8 @@ pub(crate) fn rgb(shot: &Shot<'_>, shader: &Shader<'_>, samples: u32) -> Vec<u8>
     }
     let encode = SrgbTable::new();
     let pixel = |c: &Vec3A| [encode.byte(c.x), encode.byte(c.y), encode.byte(c.z), 255];
-    let pixels: Vec<[u8; 4]> = colors.par_iter().map(pixel).collect();
-    pixels.into_flattened()
+    let pixels = out.par_chunks_exact_mut(4).zip(&colors);
+    pixels.for_each(|(rgba, color)| rgba.copy_from_slice(&pixel(color)));
 }
 
 struct Picture<'a> {

@@ -147,18 +147,25 @@ fn movers(now: &Tracer, before: &Tracer) -> Vec<Instance> {
 }
 
 /// For each pixel the way back to where its surface point was, in pixels, and
-/// one byte of validity. Without a previous tick, nothing is valid.
-pub(crate) fn flow(shot: &Shot<'_>, before: Option<&Before<'_>>) -> (Vec<[f32; 2]>, Vec<u8>) {
+/// one byte of validity, in the two planes of the wire. Without a previous tick,
+/// nothing is valid.
+pub(crate) fn flow(shot: &Shot<'_>, before: Option<&Before<'_>>, planes: &mut [u8]) {
     let Some(before) = before else {
-        let pixels = shot.hits.len();
-        return (vec![[0.0; 2]; pixels], vec![0; pixels]);
+        planes.fill(0);
+        return;
     };
     let sight = |block: &Block| before.sight(shot, block);
     let vectors = shot.map(None, sight, |sight, x, y, hit| {
         vector(shot, before, hit, pixel_center(x, y), sight)
     });
-    let split = |v: &Option<Vec2>| (v.map_or([0.0; 2], |v| v.to_array()), u8::from(v.is_some()));
-    vectors.par_iter().map(split).unzip()
+    let (uv, valid) = planes.split_at_mut(vectors.len() * size_of::<[f32; 2]>());
+    let pixels = uv.par_chunks_exact_mut(size_of::<[f32; 2]>()).zip(valid);
+    pixels.zip(&vectors).for_each(|((uv, valid), vector)| {
+        let (u, v) = vector.unwrap_or_default().into();
+        uv[..4].copy_from_slice(&f32::to_le_bytes(u));
+        uv[4..].copy_from_slice(&f32::to_le_bytes(v));
+        *valid = u8::from(vector.is_some());
+    });
 }
 
 fn vector(

@@ -3,24 +3,28 @@
 use super::Shot;
 use crate::camera::pixel_center;
 
-/// Metres along the optical axis; infinite where nothing is.
-pub(crate) fn depth(shot: &Shot<'_>) -> Vec<f32> {
+/// Metres along the optical axis into `out`; infinite where nothing is.
+pub(crate) fn depth(shot: &Shot<'_>, out: &mut [f32]) {
     // The camera's rays are scaled such that their parameter is just that.
-    shot.hits.iter().map(|hit| hit.t).collect()
+    for (metres, hit) in out.iter_mut().zip(&shot.hits) {
+        *metres = hit.t;
+    }
 }
 
-/// Instance IDs; 0 where nothing is.
-pub(crate) fn ids(shot: &Shot<'_>) -> Vec<u32> {
+/// Instance IDs into `out`; 0 where nothing is.
+pub(crate) fn ids(shot: &Shot<'_>, out: &mut [u32]) {
     let instances = shot.tracer.instances();
     let id = |instance: u32| instances.get(instance as usize).map_or(0, |i| i.id);
-    shot.hits.iter().map(|hit| id(hit.instance)).collect()
+    for (out, hit) in out.iter_mut().zip(&shot.hits) {
+        *out = id(hit.instance);
+    }
 }
 
-/// Unit normals of the geometry in wire axes, towards the viewer; zero where
-/// nothing is.
-pub(crate) fn normals(shot: &Shot<'_>) -> Vec<[f32; 3]> {
-    shot.map(
-        [0.0; 3],
+/// Unit normals of the geometry in wire axes, towards the viewer, into `out`; zero
+/// where nothing is.
+pub(crate) fn normals(shot: &Shot<'_>, out: &mut [[f32; 3]]) {
+    shot.map_into(
+        out,
         |_| (),
         |(), x, y, hit| {
             if hit.is_miss() {
@@ -32,5 +36,5 @@ pub(crate) fn normals(shot: &Shot<'_>) -> Vec<[f32; 3]> {
                 .flat_normal(hit, direction)
                 .to_array()
         },
-    )
+    );
 }

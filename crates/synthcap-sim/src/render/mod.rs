@@ -119,6 +119,23 @@ impl<'a> Shot<'a> {
         )
     }
 
+    /// As [`map`](Self::map), into memory that is there already.
+    fn map_into<T, S>(
+        &self,
+        out: &mut [T],
+        state: impl Fn(&Block) -> S + Sync,
+        value: impl Fn(&mut S, u32, u32, &Hit) -> T + Sync,
+    ) where
+        T: Copy + Send,
+    {
+        let width = self.eye.width;
+        fill_blocks(out, width, (BLOCK, BLOCK), |block| {
+            block_of(block, &state, |state, x, y| {
+                value(state, x, y, self.hit(x, y))
+            })
+        });
+    }
+
     /// The instance that all hits in a block are of, if nothing of it lies before
     /// any of them.
     fn open_instance(&self, block: &Block) -> Option<u32> {
@@ -168,13 +185,22 @@ where
     T: Copy + Send,
 {
     per_block(width, height, (BLOCK, BLOCK), fill, |block| {
-        let mut state = state(block);
-        let mut values = Vec::with_capacity(block.x.len() * block.y.len());
-        for y in block.y.clone() {
-            values.extend(block.x.clone().map(|x| value(&mut state, x, y)));
-        }
-        values
+        block_of(block, &state, &value)
     })
+}
+
+/// The values of one block's pixels, row by row.
+fn block_of<T, S>(
+    block: &Block,
+    state: impl Fn(&Block) -> S,
+    value: impl Fn(&mut S, u32, u32) -> T,
+) -> Vec<T> {
+    let mut state = state(block);
+    let mut values = Vec::with_capacity(block.x.len() * block.y.len());
+    for y in block.y.clone() {
+        values.extend(block.x.clone().map(|x| value(&mut state, x, y)));
+    }
+    values
 }
 
 /// Computes the values of all pixels on all threads, for one block after another
@@ -187,6 +213,18 @@ fn per_block<T: Copy + Send>(
     block_values: impl Fn(&Block) -> Vec<T> + Sync,
 ) -> Vec<T> {
     let mut values = vec![fill; width as usize * height as usize];
+    fill_blocks(&mut values, width, (columns, rows), block_values);
+    values
+}
+
+/// As [`per_block`], into memory that is there already: `width` values to a row.
+fn fill_blocks<T: Copy + Send>(
+    values: &mut [T],
+    width: u32,
+    (columns, rows): (u32, u32),
+    block_values: impl Fn(&Block) -> Vec<T> + Sync,
+) {
+    let height = (values.len() / width as usize) as u32;
     let bands = values.par_chunks_mut(width as usize * rows as usize);
     bands.enumerate().for_each(|(band, pixels)| {
         let top = band as u32 * rows;
@@ -202,5 +240,4 @@ fn per_block<T: Copy + Send>(
             }
         }
     });
-    values
 }
