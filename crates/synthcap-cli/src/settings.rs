@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use synthcap::{ModalitySet, Transform};
-use synthcap_dataset::{DatasetWriter, Existing, Formats, Writer};
+use synthcap_dataset::{DatasetWriter, Existing, Formats, Plan, PlannedCamera, Writer};
 
 use crate::{
     args::{AccessArgs, CaptureArgs, PathChoice, Size},
@@ -78,6 +78,10 @@ impl CaptureSettings {
                 (PathSettings::Poses { file, poses }, frames)
             }
         };
+        // What the formats say of the images is known before a server is asked.
+        let Size { width, height } = args.size;
+        let camera = PlannedCamera::new("any", width, height);
+        formats.check(&Plan::new(vec![camera], modalities, frames, 0))?;
         Ok(Self {
             frames,
             out: args.out,

@@ -52,6 +52,27 @@ fn flags_and_values_that_make_no_sense() {
 }
 
 #[test]
+fn formats_that_there_are_not_or_that_cannot_carry_the_images() {
+    refused(&["--format", "tfrecord"], 2, &["tfrecord", "webdataset"]);
+    refused(&["--format", "coco:masks=png"], 2, &["coco", "masks"]);
+    refused(
+        &["--format", "yolo", "--modalities", "rgb,depth,segmentation"],
+        2,
+        &["yolo", "depth", "another format"],
+    );
+    refused(
+        &["--format", "coco", "--modalities", "rgb"],
+        2,
+        &["coco", "segmentation"],
+    );
+    refused(
+        &["--format", "coco", "--format", "coco"],
+        2,
+        &["coco", "twice"],
+    );
+}
+
+#[test]
 fn sizes_beyond_the_server() {
     refused(
         &["--size", "16000x100"],

@@ -48,6 +48,36 @@ fn the_command_of_the_readme_makes_a_whole_data_set() {
 }
 
 #[test]
+fn several_formats_of_one_capture_stand_side_by_side() {
+    let folder = tempfile::tempdir().expect("folder");
+    let out = folder.path().join("set");
+    let formats = ["--format", "coco", "--format", "yolo"];
+    let args = [&["--frames", "2", "--license", "CC0-1.0"], &formats[..]].concat();
+    let summary = capture(&out, &args);
+    assert_eq!(summary["complete"], true);
+    assert_eq!(manifest(&out)["formats"], json!(["coco", "yolo"]));
+    // What both of them can carry is taken.
+    assert_eq!(manifest(&out)["modalities"], json!(["rgb", "segmentation"]));
+    for (name, index) in [
+        ("coco", "annotations/instances.json"),
+        ("yolo", "data.yaml"),
+    ] {
+        let set = out.join(name);
+        assert_eq!(manifest(&set)["license"], "CC0-1.0");
+        assert_eq!(records(&set).len(), 2);
+        assert!(set.join(index).exists());
+    }
+    let out = out.to_str().expect("plain");
+    let again = run(&["capture", "--frames", "1", "--overwrite", "--out", out]);
+    assert_eq!(again.code, Some(5), "{again:?}");
+    let line = again.complaint();
+    assert!(
+        line.contains("coco and yolo") && line.contains("--format"),
+        "{line}"
+    );
+}
+
+#[test]
 fn the_same_seed_gives_the_same_bytes_in_another_process() {
     let folder = tempfile::tempdir().expect("folder");
     let set = |name: &str, seed: &str| {

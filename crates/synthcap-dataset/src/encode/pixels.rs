@@ -70,6 +70,8 @@ pub(crate) fn depth_steps(depth: &Depth, per_metre: f32) -> Vec<u16> {
 /// 1 where they are valid. What 16 bits cannot hold is not valid.
 pub(crate) fn kitti_flow(flow: &Flow) -> Vec<u16> {
     let step = |v: f32| {
+        // In f64, where the sum is exact.
+        let v = f64::from(v);
         let step = (v * 64.0 + 32_768.0).round();
         (0.0..=65_535.0).contains(&step).then_some(step as u16)
     };

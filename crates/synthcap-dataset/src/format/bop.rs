@@ -96,8 +96,8 @@ impl Writer for Bop {
                 Ok(camera(record, view))
             })?;
             scene(records, output, view, "scene_gt.json", |record| {
-                each(record, view, |seen, object| {
-                    pose(record, view, seen, object, &models)
+                each(record, view, |_, object| {
+                    pose(record, view, object, &models)
                 })
             })?;
             scene(records, output, view, "scene_gt_info.json", |record| {
@@ -320,7 +320,6 @@ fn camera(record: &SampleRecord, view: usize) -> Value {
 fn pose(
     record: &SampleRecord,
     view: usize,
-    _seen: &Seen,
     object: &ObjectRecord,
     models: &Models,
 ) -> Result<Value> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 use synthcap::{Modality, ModalitySet, Pixels, frame::PixelData as _};
 
@@ -72,7 +73,7 @@ impl Writer for ImageFolder {
         for record in records.read()? {
             let record = record?;
             for view in 0..record.views.len() {
-                file.json(&row(&record, view))?;
+                file.json(&Row::new(&record, view))?;
                 file.text("\n")?;
             }
         }
@@ -112,44 +113,73 @@ fn describe(plan: &Plan) -> Value {
 }
 
 /// One line of the metadata. Every row has the same keys, for the column types are
-/// guessed from them.
-fn row(record: &SampleRecord, view: usize) -> Value {
-    let seen = &record.views[view];
-    let name = |modality: &str| {
-        let file = seen.files.get(modality)?;
-        file.path.strip_prefix(FOLDER)
-    };
-    let visible = record
-        .objects
-        .iter()
-        .filter_map(|object| Some((object, object.views.get(view)?)))
-        .filter_map(|(object, seen)| Some((object, seen, seen.visible_box?)));
-    let visible: Vec<_> = visible.collect();
-    let boxes = visible
-        .iter()
-        .map(|(_, _, [x0, y0, x1, y1])| [*x0, *y0, x1 - x0, y1 - y0]);
-    let mut row = json!({
-        "file_name": name("rgb"),
-        "index": record.index,
-        "camera": seen.camera,
-        "intrinsics": seen.intrinsics.map(|k| [k.fx, k.fy, k.cx, k.cy]),
-        "camera_to_world_opencv": seen
-            .camera_to_world_opencv
-            .map(|rows| rows.map(|row| row.map(|n| n.0))),
-        "objects": {
-            "instance_id": visible.iter().map(|(o, ..)| o.instance_id).collect::<Vec<_>>(),
-            "category": visible.iter().map(|(o, ..)| o.class_id).collect::<Vec<_>>(),
-            "name": visible.iter().map(|(o, ..)| &o.class_name).collect::<Vec<_>>(),
-            "bbox": boxes.collect::<Vec<_>>(),
-            "visibility": visible.iter().map(|(_, s, _)| s.visibility).collect::<Vec<_>>(),
-        },
-    });
-    for modality in ["depth", "segmentation"] {
-        if let Some(path) = name(modality) {
-            row[format!("{modality}_file_name")] = json!(path);
+/// guessed from them. `file_name` comes first: the loader gives it to the first
+/// column of images.
+#[derive(Serialize)]
+struct Row<'a> {
+    file_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    depth_file_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segmentation_file_name: Option<&'a str>,
+    index: u64,
+    camera: &'a str,
+    intrinsics: Option<[f64; 4]>,
+    camera_to_world_opencv: Option<[[f64; 4]; 4]>,
+    objects: Objects<'a>,
+}
+
+/// The visible objects of a row.
+#[derive(Default, Serialize)]
+struct Objects<'a> {
+    instance_id: Vec<u32>,
+    category: Vec<u32>,
+    name: Vec<&'a str>,
+    bbox: Vec<[f64; 4]>,
+    visibility: Vec<Option<f64>>,
+}
+
+impl<'a> Row<'a> {
+    fn new(record: &'a SampleRecord, view: usize) -> Self {
+        let seen = &record.views[view];
+        let name = |modality: &str| {
+            let file = seen.files.get(modality)?;
+            file.path.strip_prefix(FOLDER)
+        };
+        Self {
+            file_name: name("rgb"),
+            depth_file_name: name("depth"),
+            segmentation_file_name: name("segmentation"),
+            index: record.index,
+            camera: &seen.camera,
+            intrinsics: seen.intrinsics.map(|k| [k.fx, k.fy, k.cx, k.cy]),
+            camera_to_world_opencv: seen
+                .camera_to_world_opencv
+                .map(|rows| rows.map(|row| row.map(|n| n.0))),
+            objects: Objects::of(record, view),
         }
     }
-    row
+}
+
+impl<'a> Objects<'a> {
+    fn of(record: &'a SampleRecord, view: usize) -> Self {
+        let mut objects = Self::default();
+        for object in &record.objects {
+            let Some((seen, [x0, y0, x1, y1])) = object
+                .views
+                .get(view)
+                .and_then(|seen| Some((seen, seen.visible_box?)))
+            else {
+                continue;
+            };
+            objects.instance_id.push(object.instance_id);
+            objects.category.push(object.class_id);
+            objects.name.push(&object.class_name);
+            objects.bbox.push([x0, y0, x1 - x0, y1 - y0]);
+            objects.visibility.push(seen.visibility);
+        }
+        objects
+    }
 }
 
 #[derive(Debug)]
