@@ -5,7 +5,7 @@ default:
     @just --list
 
 # Formatting, lints, docs, tests, feature combinations, the README's commands.
-ci: fmt lint features doc test test-shm test-shm-kills test-grpcio test-shm-python test-consumers main-job examples
+ci: fmt lint features doc test test-shm test-shm-kills test-grpcio test-shm-python test-consumers test-engines main-job examples
 
 # Formatting is as rustfmt wants it.
 fmt:
@@ -70,6 +70,23 @@ bench-writers samples="400":
     cargo bench -p synthcap-dataset --bench writers -- "$PWD/target/bench-writers/large" "$PWD/target/bench-writers/out" {{samples}} webdataset coco frames hf-parquet imagefolder mcap yolo yolo-seg bop
     target/consumers/bin/python crates/synthcap-dataset/benches/baseline.py target/bench-writers/large target/bench-writers/out {{samples}}
     cargo bench -p synthcap-dataset --bench writers -- "$PWD/target/bench-writers/small" "$PWD/target/bench-writers/out" 100000 webdataset coco
+
+# The Python server kit, and MuJoCo behind it. Needs Python 3; installs MuJoCo.
+test-engines:
+    python3 -m venv target/engines
+    target/engines/bin/pip install --quiet -r examples/engines/mujoco_server/requirements.txt
+    cd examples/engines && "$OLDPWD/target/engines/bin/python" -m unittest
+    PYTHON="$PWD/target/engines/bin/python" cargo test -p synthcap-conformance --test engines -- --ignored --skip blender
+
+# Blender behind the kit, by hand: 374 MB to install, and minutes to render.
+test-blender:
+    python3.11 -m venv target/blender
+    target/blender/bin/pip install --quiet -r examples/engines/blender_server/requirements.txt
+    PYTHON="$PWD/target/blender/bin/python" cargo test -p synthcap-conformance --test engines -- --ignored --nocapture blender
+
+# What the kit costs against MuJoCo's own renderer; after test-engines.
+bench-engines:
+    cd examples/engines && "$OLDPWD/target/engines/bin/python" bench.py
 
 # The README's first command, in a folder of its own.
 main-job:

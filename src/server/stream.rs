@@ -344,7 +344,7 @@ struct StreamReply {
 }
 
 impl StreamReply {
-    fn refuse(mut self: Box<Self>, error: EngineError) {
+    fn refuse(mut self, error: EngineError) {
         self.fail(failure(error), unexecuted());
         self.writer.flush();
     }

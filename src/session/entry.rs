@@ -83,10 +83,6 @@ impl Job {
 
 /// What has come so far, for each command.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "single commands are nearly all of them, and a list would be an allocation each"
-)]
 enum Replies {
     One(Reply),
     Several(Vec<Reply>),

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU64, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use synthcap::{Modality, ModalitySet};
 use synthcap_dataset::FORMATS;
 
@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Info(InfoArgs),
     /// Measure how fast frames and commands get through
     Bench(Box<BenchArgs>),
+    /// Tell whether a server keeps the contract, point by point
+    Conformance(ConformanceArgs),
 }
 
 const CAPTURE_EXAMPLES: &str = "\
@@ -196,6 +198,47 @@ pub(crate) struct InfoArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What `conformance` is asked for.
+#[derive(Debug, Args)]
+#[command(after_help = format!("\
+Example:
+  synthcap conformance --server http://127.0.0.1:50051
+
+The server is disturbed: its camera is moved, time is stopped and stepped, objects are pushed, and \
+where it can be reset, it is. Camera and clock are put back in the end.
+
+{EXIT_CODES}"))]
+pub(crate) struct ConformanceArgs {
+    /// The server; one that asks for no token or certificate
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: String,
+
+    /// Up to which level to look: what every UESynth client relies on, what synthcap adds, or
+    /// shared memory as well. What the server does not offer is no failure
+    #[arg(long, value_enum, default_value_t = ConformanceLevel::SharedMemory)]
+    pub(crate) level: ConformanceLevel,
+
+    /// Size of the images to look at, pixels: larger shows smaller errors
+    #[arg(long, value_name = "WxH", default_value = "256x192", value_parser = size)]
+    pub(crate) size: Size,
+
+    /// How long to wait for any one reply, seconds
+    #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) patience: u64,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A level of the contract, as typed; each includes those before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ConformanceLevel {
+    Plain,
+    Extended,
+    SharedMemory,
 }
 
 /// An image size in pixels.

@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     Disk,
     /// The connection or the server failed on the way.
     Lost,
+    /// The server breaks the contract.
+    Nonconformant,
     /// Ctrl-C.
     Interrupted,
 }
@@ -37,6 +39,7 @@ Exit codes:
   5    the output folder cannot be used
   6    the disk is full or failed
   7    the connection or the server failed on the way
+  8    the server breaks the contract (conformance)
   130  ended by Ctrl-C";
 
 impl Failure {
@@ -49,6 +52,7 @@ impl Failure {
             Self::Output => 5,
             Self::Disk => 6,
             Self::Lost => 7,
+            Self::Nonconformant => 8,
             Self::Interrupted => 130,
         }
     }
@@ -156,6 +160,7 @@ mod tests {
             Failure::Output,
             Failure::Disk,
             Failure::Lost,
+            Failure::Nonconformant,
             Failure::Interrupted,
         ];
         for failure in all {

@@ -4,6 +4,7 @@ mod access;
 mod args;
 mod bench;
 mod capture;
+mod conformance;
 mod draw;
 mod embedded;
 mod exit;
@@ -63,6 +64,7 @@ fn run(command: Command) -> Result<()> {
             Command::Serve(args) => serve::run(args).await,
             Command::Info(args) => info::run(args).await,
             Command::Bench(args) => bench::run(*args).await,
+            Command::Conformance(args) => conformance::run(args).await,
         }
     })
 }

@@ -7,7 +7,7 @@ import numpy as np
 
 from synthcap_engine import (
     Box3, Camera, EngineError, EngineInfo, ErrorCode, FreeCameras, Images, Intrinsics, Label,
-    Modality, ObjectState, ObjectView, Transform, View, conventions, invalid,
+    Modality, ObjectState, ObjectView, Transform, View, conventions, invalid, look_at,
 )
 
 from . import scenes, surface
@@ -164,34 +164,12 @@ class MujocoEngine(FreeCameras):
         return [self._look_at(view, state.label, ids) for state in objects]
 
     def _look_at(self, view: View, label: Label, ids: np.ndarray) -> ObjectView:
-        k, geoms = view.intrinsics, set(self._instances.geoms(label.object_name))
-        bounds = self._instances.bounds(self._data, label.object_name, view)
-        if bounds is None:
-            return ObjectView()
-        inside = self._renderer.alone(view.pose, k, geoms)
-        total = float(np.count_nonzero(inside))
-        left, top, right, bottom = bounds
-        if left < 0 or top < 0 or right > k.width or bottom > k.height:
-            # Counted on a coarser grid that shows all of it in an image's size.
-            by = min(k.width / (right - left), k.height / (bottom - top), 1.0)
-            wide = Intrinsics(k.fx * by, k.fy * by, (k.cx - left) * by, (k.cy - top) * by,
-                              k.width, k.height)
-            total = max(np.count_nonzero(self._renderer.alone(view.pose, wide, geoms)) / by**2,
-                        total)
-        seen = ids == label.instance_id
-        count = int(np.count_nonzero(seen))
-        if not total:
-            return ObjectView()
-        return ObjectView(visible_box=_box(seen), full_box=_box(inside), visible_pixels=count,
-                          visibility=min(count / total, 1.0))
-
-
-def _box(mask: np.ndarray) -> tuple[float, float, float, float] | None:
-    """Around the set pixels."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
-        return None
-    return (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
+        name = label.object_name
+        geoms = set(self._instances.geoms(name))
+        return look_at(
+            view, ids == label.instance_id, self._instances.corners(self._data, name),
+            lambda k: self._renderer.alone(view.pose, k, geoms),
+        )
 
 
 def _color(material_property: str, value: str) -> np.ndarray:

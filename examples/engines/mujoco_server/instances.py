@@ -8,7 +8,7 @@ import re
 import mujoco
 import numpy as np
 
-from synthcap_engine import Label, Transform, View, conventions
+from synthcap_engine import Label, Transform, conventions
 from synthcap_engine.types import Vec3
 
 
@@ -70,7 +70,7 @@ class Instances:
     def transform(self, data: mujoco.MjData, name: str) -> Transform:
         return conventions.from_matrix(self._frame(data, name))
 
-    def _corners(self, data: mujoco.MjData, name: str) -> np.ndarray:
+    def corners(self, data: mujoco.MjData, name: str) -> np.ndarray:
         """The corners of its geoms' boxes in the world, metres: (n, 3)."""
         signs = np.array(np.meshgrid([-1, 1], [-1, 1], [-1, 1])).reshape(3, -1).T
         corners = []
@@ -84,31 +84,13 @@ class Instances:
         """Its box along its own axes, as the wire has it: centre, half sizes,
         rotation."""
         frame = self._frame(data, name)
-        local = (self._corners(data, name) - frame[:3, 3]) @ frame[:3, :3]
+        local = (self.corners(data, name) - frame[:3, 3]) @ frame[:3, :3]
         low, high = local.min(0), local.max(0)
         center = frame[:3, :3] @ ((low + high) / 2) + frame[:3, 3]
         return (
             conventions.point_to_wire(center), conventions.extent_to_wire((high - low) / 2),
             conventions.from_matrix(frame).rotation,
         )
-
-    def bounds(
-        self, data: mujoco.MjData, name: str, view: View
-    ) -> tuple[float, float, float, float] | None:
-        """Pixels (left, top, right, bottom) within which it must lie, at most four
-        images beyond each edge; None when it is not ahead."""
-        matrix = conventions.to_matrix(view.pose, "opencv")
-        local = (self._corners(data, name) - matrix[:3, 3]) @ matrix[:3, :3]
-        if (local[:, 2] <= 0).all():
-            return None
-        height, width = view.size
-        low, high = np.array([-4.0 * width, -4.0 * height]), np.array([5.0 * width, 5.0 * height])
-        if (local[:, 2] > 1e-2).all():
-            at = view.intrinsics.project(local)
-            low, high = np.maximum(at.min(0) - 1, low), np.minimum(at.max(0) + 1, high)
-        if (low >= high).any():
-            return None
-        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
 def _class_of(name: str) -> str:

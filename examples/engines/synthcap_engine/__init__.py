@@ -12,6 +12,7 @@ The guide is `docs/engines.md`.
 
 from . import conventions
 from .engine import Engine, FreeCameras
+from .looks import look_at
 from .server import Server, ServerError, arguments, serve, size
 from .types import (
     Box3, Camera, EngineError, EngineInfo, Environment, ErrorCode, Flow, Images, Intrinsics,
@@ -22,5 +23,5 @@ __all__ = [
     "Box3", "Camera", "Engine", "EngineError", "EngineInfo", "Environment", "ErrorCode", "Flow",
     "FreeCameras", "Images", "Intrinsics", "Label", "Light", "Limits", "Modality", "ObjectState",
     "ObjectView", "Server", "ServerError", "Transform", "View", "arguments", "conventions",
-    "invalid", "not_found", "serve", "size",
+    "invalid", "look_at", "not_found", "serve", "size",
 ]

@@ -78,7 +78,9 @@ class Host:
 
     def credits_came(self) -> None:
         """A subscription has got credits, so that a capture may be owed to it."""
-        self._jobs.put(lambda: self._executor.push_due())
+        # A full queue will be looked through anyway, and subscriptions with it.
+        if self._jobs.qsize() < self.limits.queue:
+            self._jobs.put(lambda: self._executor.push_due())
 
     def refresh_info(self, then: Callable[[], None]) -> None:
         """Asks the engine's thread to look at the engine anew."""
@@ -86,7 +88,8 @@ class Host:
             self._info = self._executor.describe()
             then()
 
-        self._jobs.put(refresh)
+        if self._jobs.qsize() < self.limits.queue:
+            self._jobs.put(refresh)
 
     def last_info(self) -> Any:
         """What the server said of itself last."""
