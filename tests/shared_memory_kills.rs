@@ -13,7 +13,6 @@ use std::{
     env,
     io::{BufRead, BufReader, Write},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -22,6 +21,7 @@ use synthcap::{
     Client, ErrorKind, ReconnectPolicy,
     server::{Server, ServerHandle, SharedMemoryLimits},
 };
+use tokio::sync::{Mutex, MutexGuard};
 use traces::traces;
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
@@ -132,9 +132,9 @@ async fn the_other_process() -> TestResult {
 
 /// One test at a time: a process that is being started has, for a moment, a copy
 /// of every descriptor of this one.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+async fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::const_new(());
+    ALONE.lock().await
 }
 
 /// How often each side is killed.
@@ -152,7 +152,7 @@ async fn until_left(name: &str, expected: impl Fn(&str) -> bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_client_leaves_the_server_as_it_was() -> TestResult {
-    let _alone = alone();
+    let _alone = alone().await;
     let server = serve().await;
     let own = Client::connect(server.url()).await?;
     let name = own
@@ -187,7 +187,7 @@ async fn a_killed_client_leaves_the_server_as_it_was() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_server_leaves_the_frames_and_nothing_else() -> TestResult {
-    let _alone = alone();
+    let _alone = alone().await;
     for round in 0..rounds() {
         let mut server = Other::start("server")?;
         let url = server.hear();

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use serde::Serialize;
-use synthcap::Client;
+use synthcap::{Client, SharedMemory};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -78,7 +78,7 @@ pub async fn load(load: &Load) -> Result<LoadReport, Error> {
     };
     let mut clients = Vec::new();
     for _ in 0..load.connections.max(1) {
-        let client = client::connect(&load.url, &work).await?;
+        let client = client::connect(&load.url, &work, SharedMemory::Auto).await?;
         // The first frames are made, buffers and windows grow.
         client::run(&client, &work, Meter::start(WARM_UP)?).await?;
         clients.push(client);

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use synthcap::{Camera, Capability, Client, Error, Modality, ServerInfo, Transform};
+use synthcap::{Camera, Capability, Client, Error, Modality, ServerInfo, SharedMemory, Transform};
 use tonic::transport::Endpoint;
 
 use crate::{

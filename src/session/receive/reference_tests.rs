@@ -262,7 +262,7 @@ fn a_message_over_the_limit_is_passed_over_and_named() {
         ..long("3")
     };
     let noise: Vec<u8> = (0..LIMIT * 3)
-        .map(|i| (i * i >> 3) as u8 ^ fastrand::u8(..))
+        .map(|i| ((i * i) >> 3) as u8 ^ fastrand::u8(..))
         .collect();
     let mut incompressible = long("2").encode_to_vec();
     incompressible.extend([0xda, 0x3e]);

@@ -62,7 +62,7 @@ fn told(from: &Shot, to: &Shot, mut see: impl FnMut(u32, u32, Option<[f64; 2]>, 
 }
 
 /// The flow's own pixels first, then those it leads to.
-fn ends<'a>([before, now]: &'a [Shot; 2]) -> Outcome<(&'a Shot, &'a Shot, FlowDirection)> {
+fn ends([before, now]: &[Shot; 2]) -> Outcome<(&Shot, &Shot, FlowDirection)> {
     let direction = now.flow()?.direction();
     Ok(match direction {
         FlowDirection::Forward => (before, now, direction),

@@ -26,7 +26,7 @@ async fn unit(bench: &mut Bench) -> Outcome {
     let length = |v: &&[f32; 3]| v.iter().map(|c| c * c).sum::<f32>().sqrt();
     let wrong = |v: &&[f32; 3]| {
         let length = length(v);
-        length != 0.0 && !((length - 1.0).abs() < 0.01)
+        length != 0.0 && (length.is_nan() || (length - 1.0).abs() >= 0.01)
     };
     let wrong: Vec<_> = vectors.iter().filter(wrong).collect();
     ensure(wrong.is_empty(), "length 1 or 0", || {

@@ -81,8 +81,8 @@ impl Writer for Yolo {
     }
 
     fn check(&self, plan: &Plan) -> Result<()> {
-        let numbers = plan.classes.keys().map(|id| number(*id));
-        numbers.map(|n| n.map(|_| ())).collect()
+        let mut classes = plan.classes.keys();
+        classes.try_for_each(|id| number(*id).map(|_| ()))
     }
 
     fn open(&mut self, plan: &Arc<Plan>, _output: &mut Staging) -> Result<Arc<dyn Encoder>> {
