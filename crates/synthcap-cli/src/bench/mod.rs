@@ -151,14 +151,14 @@ async fn guide(args: &BenchArgs) -> Result<Vec<LoadReport>> {
 }
 
 async fn one(args: &BenchArgs, served: &Served, work: Work, mode: Mode) -> Result<LoadReport> {
-    let report = load(&Load {
+    let asked = Load {
         url: served.url.clone(),
         work,
         mode,
         connections: args.connections.get(),
         time: args.duration,
-    });
-    let report = report.await.map_err(stop)?;
+    };
+    let report = load(&asked).await.map_err(stop)?;
     if !args.json {
         println!("{report}");
     }
