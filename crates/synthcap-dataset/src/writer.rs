@@ -90,6 +90,14 @@ pub trait Writer: Send {
         output.remove_all(&encoded.files);
     }
 
+    /// Bytes that the indices of the whole set will take for this sample, whose record
+    /// has so many bytes. They are kept free, where the file system can do that, so
+    /// that the set can be ended on a full disk. Default: none.
+    fn index_bytes(&mut self, encoded: &Encoded, record_bytes: u64) -> u64 {
+        let _ = (encoded, record_bytes);
+        0
+    }
+
     /// Ends the set after the last sample, whether or not all planned ones came:
     /// writes the indices of the whole set, and describes it. The records are those
     /// of all samples in the set.

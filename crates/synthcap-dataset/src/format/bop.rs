@@ -26,6 +26,8 @@ const NAME: &str = "bop";
 const VERSION: u32 = 1;
 const SPLIT: &str = "train_pbr";
 const STEPS_PER_METRE: f32 = 1000.0;
+/// What a model takes on the disk, at the most.
+const MODEL_BYTES: u64 = 8192;
 
 /// BOP: pictures, depth, visible masks, and each object's pose in the camera.
 ///
@@ -48,6 +50,8 @@ const STEPS_PER_METRE: f32 = 1000.0;
 #[derive(Debug, Default)]
 pub struct Bop {
     plan: Option<Arc<Plan>>,
+    /// The most objects in a sample so far.
+    objects: u64,
 }
 
 impl Bop {
@@ -84,6 +88,14 @@ impl Writer for Bop {
     fn open(&mut self, plan: &Arc<Plan>, _output: &mut Staging) -> Result<Arc<dyn Encoder>> {
         self.plan = Some(plan.clone());
         Ok(Arc::new(BopEncoder))
+    }
+
+    fn index_bytes(&mut self, encoded: &Encoded, record_bytes: u64) -> u64 {
+        let objects = encoded.detail["objects"].as_u64().unwrap_or_default();
+        let more = objects.saturating_sub(self.objects);
+        self.objects += more;
+        // The three files of a scene say less than twice what the record says.
+        2 * record_bytes + more * MODEL_BYTES
     }
 
     fn finish(&mut self, records: &Records, output: &mut Staging) -> Result<Card> {
@@ -140,6 +152,14 @@ fn describe(plan: &Plan) -> Value {
     })
 }
 
+/// What a sample's record holds.
+#[derive(Debug, Serialize, Deserialize)]
+struct Detail {
+    /// All objects of the scene.
+    objects: u64,
+    views: Vec<Vec<Seen>>,
+}
+
 /// What a sample's record holds of a visible object.
 #[derive(Debug, Serialize, Deserialize)]
 struct Seen {
@@ -155,9 +175,12 @@ struct BopEncoder;
 impl Encoder for BopEncoder {
     fn encode(&self, sample: &Sample) -> Result<Encoded> {
         let mut files = Vec::new();
-        let mut detail = Vec::new();
+        let mut detail = Detail {
+            objects: sample.objects.len() as u64,
+            views: Vec::new(),
+        };
         for view in 0..sample.views.len() {
-            detail.push(encode_view(sample, view, &mut files)?);
+            detail.views.push(encode_view(sample, view, &mut files)?);
         }
         let mut encoded = Encoded::new(sample.index, files);
         encoded.detail = serde_json::to_value(detail).map_err(|e| Error::internal("record", &e))?;
@@ -274,8 +297,8 @@ fn each(
     view: usize,
     entry: impl Fn(&Seen, &ObjectRecord) -> Result<Value>,
 ) -> Result<Value> {
-    let detail: Vec<Vec<Seen>> = record.detail()?;
-    let seen = detail.get(view).into_iter().flatten();
+    let detail: Detail = record.detail()?;
+    let seen = detail.views.get(view).into_iter().flatten();
     let entries = seen.filter_map(|seen| {
         let object = record.objects.iter().find(|o| o.instance_id == seen.id)?;
         Some(entry(seen, object))

@@ -68,6 +68,10 @@ impl Writer for ImageFolder {
         }))
     }
 
+    fn index_bytes(&mut self, _encoded: &Encoded, record_bytes: u64) -> u64 {
+        record_bytes
+    }
+
     fn finish(&mut self, records: &Records, output: &mut Staging) -> Result<Card> {
         let mut file = Stream::create("train/metadata.jsonl", output)?;
         for record in records.read()? {

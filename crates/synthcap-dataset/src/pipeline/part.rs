@@ -54,6 +54,9 @@ impl Part {
 
     /// Writes a sample. On failure nothing of it is left.
     pub(super) fn append(&mut self, ready: &Ready, staging: &mut Staging) -> Result<()> {
+        let record_bytes = ready.line.len() as u64;
+        let index_bytes = self.writer.index_bytes(&ready.encoded, record_bytes);
+        staging.keep_free(index_bytes)?;
         staging.inside(&self.folder, |output| {
             self.writer.append(&ready.encoded, output)?;
             self.records.append(&ready.line).inspect_err(|_| {

@@ -108,11 +108,12 @@ impl Sequencer {
             self.staging.discard()?;
             return Ok(summary);
         }
-        self.staging.release_reserve();
-        // The set is worth keeping without a preview.
+        // The set is worth keeping without a preview, so that comes before the space
+        // kept for the indices is given back.
         if let Err(error) = self.write_preview() {
             summary.failure.get_or_insert(error);
         }
+        self.staging.release_reserve();
         for contents in self.finish_parts()? {
             summary.files += contents.files;
             summary.bytes += contents.bytes;

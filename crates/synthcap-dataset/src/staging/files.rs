@@ -216,7 +216,7 @@ impl ShardFile {
 }
 
 #[cfg(target_os = "linux")]
-fn reserve(file: &File, from: u64, bytes: u64) -> io::Result<()> {
+pub(super) fn reserve(file: &File, from: u64, bytes: u64) -> io::Result<()> {
     use rustix::{fs::FallocateFlags, io::Errno};
     match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, from, bytes.max(1)) {
         // Some file systems cannot say. Then a full disk shows when it is written to.
@@ -226,7 +226,7 @@ fn reserve(file: &File, from: u64, bytes: u64) -> io::Result<()> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn reserve(_: &File, _: u64, _: u64) -> io::Result<()> {
+pub(super) fn reserve(_: &File, _: u64, _: u64) -> io::Result<()> {
     Ok(())
 }
 

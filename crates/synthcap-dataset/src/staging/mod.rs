@@ -59,6 +59,8 @@ pub struct Staging {
     /// The folder of the format at work, relative to the set.
     scope: PathBuf,
     known_folders: HashSet<PathBuf>,
+    /// Space kept for the end, beyond what is always kept.
+    kept_free: u64,
     /// Other writers stay out as long as this is open.
     _lock: File,
 }
@@ -105,6 +107,7 @@ impl Staging {
             made_root,
             scope: PathBuf::new(),
             known_folders: HashSet::new(),
+            kept_free: 0,
             _lock: lock,
         };
         match staging.reserve() {
@@ -149,6 +152,22 @@ impl Staging {
             let _ = fs::remove_file(&path);
             error
         })
+    }
+
+    /// Keeps so many more bytes for the end, where the file system can do that.
+    pub(crate) fn keep_free(&mut self, more_bytes: u64) -> Result<()> {
+        if more_bytes == 0 {
+            return Ok(());
+        }
+        let path = self.partial.join("reserve");
+        let from = RESERVE_BYTES as u64 + self.kept_free;
+        fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .and_then(|file| files::reserve(&file, from, more_bytes))
+            .map_err(|e| Error::io("write", &self.root, e))?;
+        self.kept_free += more_bytes;
+        Ok(())
     }
 
     /// Gives back the space kept for the end.

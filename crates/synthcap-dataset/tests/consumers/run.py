@@ -156,7 +156,7 @@ def full_disk(synthcap, folder):
         disk.mkdir(exist_ok=True)
         kept.mkdir(parents=True)
         script = (
-            'mount -t tmpfs -o size=1200k none "$1" || exit 99; '
+            'mount -t tmpfs -o size=2500k none "$1" || exit 99; '
             '"$2" capture --frames 40 --size 96x72 --seed 7 --randomize --out "$1/demo" '
             '--format "$3"; code=$?; cp -r "$1/." "$4"; exit $code'
         )
