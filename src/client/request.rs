@@ -283,7 +283,8 @@ fn send<T>(
     let (reply, outcome) = oneshot::channel();
     // A child of the caller's span; costs nothing while nobody listens.
     let span = tracing::debug_span!("request", %id, what = job.name());
-    let now = Instant::now();
+    // The session's clock, which tests can pause and simulations make up.
+    let now = tokio::time::Instant::now().into_std();
     let deadline = now + how.timeout;
     let submission = Submission {
         id,

@@ -62,4 +62,44 @@ mod tests {
         assert_eq!(Backoff::GRPC.delay(0, 0.0), Duration::from_millis(800));
         assert_eq!(Backoff::GRPC.delay(u32::MAX, 1.0), Duration::from_secs(144));
     }
+
+    /// When each of many clients that lost the same server comes back, attempt by
+    /// attempt.
+    fn arrivals(backoff: Backoff, clients: u32, attempts: u32) -> Vec<Vec<f64>> {
+        let mut random = fastrand::Rng::with_seed(4);
+        let mut now = vec![0.0; clients as usize];
+        (0..attempts)
+            .map(|attempt| {
+                for at in &mut now {
+                    *at += backoff.delay(attempt, random.f64()).as_secs_f64();
+                }
+                now.clone()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_hundred_clients_do_not_come_back_in_one_instant() {
+        for backoff in [Backoff::GRPC, Backoff::DOUBLING] {
+            for (attempt, arrivals) in arrivals(backoff, 100, 5).iter().enumerate() {
+                let first = arrivals.iter().copied().fold(f64::INFINITY, f64::min);
+                let last = arrivals.iter().copied().fold(0.0, f64::max);
+                let base = backoff.delay(attempt as u32, 0.5).as_secs_f64();
+                // Over nearly the whole jitter of this wait, at the least.
+                let spread = last - first;
+                assert!(spread > 1.8 * backoff.jitter * base, "{attempt}: {spread}");
+                // Cut into ten parts, none holds more than half of them.
+                let fullest = (0..10).map(|part| {
+                    let from = first + spread * f64::from(part) / 10.0;
+                    let within = from..from + spread / 10.0;
+                    arrivals.iter().filter(|at| within.contains(at)).count()
+                });
+                let fullest = fullest.max().unwrap_or(0);
+                assert!(
+                    fullest <= 40,
+                    "{attempt}: {fullest} in a tenth of {spread} s"
+                );
+            }
+        }
+    }
 }

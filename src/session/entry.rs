@@ -116,6 +116,8 @@ pub(crate) struct Entry<W> {
     pub(crate) sent: bool,
     /// Whether it was sent over any connection, and so may have taken effect.
     pub(crate) ever_sent: bool,
+    /// Whether a connection was lost that it had been sent over.
+    pub(crate) interrupted: bool,
     pub(crate) via: Via,
     /// Its place in the order in which a plain server executes; 0 elsewhere.
     pub(crate) plain_order: u64,
@@ -138,6 +140,7 @@ impl<W> Entry<W> {
             waiter,
             sent: false,
             ever_sent: false,
+            interrupted: false,
             via,
             plain_order: 0,
             ended: None,
@@ -147,6 +150,7 @@ impl<W> Entry<W> {
     /// Forgets what has come of the reply, because the request goes out again.
     pub(crate) fn restart(&mut self) {
         self.sent = false;
+        self.interrupted = true;
         for (assembly, stamp) in self.replies.as_mut_slice() {
             assembly.restart();
             *stamp = None;

@@ -94,12 +94,17 @@ pub(crate) struct Machine<W> {
     unsent: VecDeque<RequestId>,
     /// Only of use while the link is open to a plain server.
     plain: PlainServer,
-    /// How many connection attempts have failed since the last good message.
+    /// How often the connection, or the attempt to make one, has failed since the
+    /// last good message: one that belongs to a request and could be read.
     failures: u32,
+    /// Why the connection was lost the last time.
+    last_loss: Option<Error>,
     /// Which run of the server this is, counted from 1.
     run: u32,
     instance: Option<String>,
     plain_order: u64,
+    /// The newest request that is known to have changed something.
+    newest_change: Option<RequestId>,
     frame_counts: HashMap<(CameraName, Modality), u64>,
 }
 
@@ -115,9 +120,11 @@ impl<W> Machine<W> {
             unsent: VecDeque::new(),
             plain: PlainServer::new(),
             failures: 0,
+            last_loss: None,
             run: 0,
             instance: None,
             plain_order: 0,
+            newest_change: None,
             frame_counts: HashMap::new(),
         }
     }
@@ -132,6 +139,11 @@ impl<W> Machine<W> {
             .into_iter()
             .flatten()
             .min()
+    }
+
+    #[cfg(test)]
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
     }
 
     /// A request was made.
@@ -276,7 +288,6 @@ impl<W> Machine<W> {
         now: Instant,
         out: &mut Vec<Action<W>>,
     ) {
-        self.failures = 0;
         let Some(to) = To::parse(&message.request_id) else {
             return;
         };
@@ -349,7 +360,10 @@ impl<W> Machine<W> {
             entry.plain_order = self.plain_order;
         }
         match reply::decode(message) {
-            Ok(part) => self.part(owner, item, part, now, out),
+            Ok(part) => {
+                self.failures = 0;
+                self.part(owner, item, part, now, out);
+            }
             Err(error) => self.bad_reply(owner, &error, out),
         }
     }
@@ -369,6 +383,7 @@ impl<W> Machine<W> {
     fn pose_came(&mut self, message: FrameResponse, out: &mut Vec<Action<W>>) {
         match reply::camera_transform(message) {
             Ok(pose) => {
+                self.failures = 0;
                 self.plain.read(To::PoseQuery, pose);
                 self.flush(out);
             }
@@ -464,6 +479,7 @@ impl<W> Machine<W> {
             Error::new(ErrorKind::BadReply, message)
         };
         let part = part.map_err(broken)?;
+        self.failures = 0;
         let response = part.body.map_err(|failure| rejection(&failure))?;
         if number == 0 {
             return Ok(None);
@@ -478,6 +494,9 @@ impl<W> Machine<W> {
     fn complete(&mut self, id: RequestId, out: &mut Vec<Action<W>>) {
         let Some(entry) = self.take(id) else { return };
         let (job, waiter, replies) = entry.finish();
+        if !job.is_query() {
+            self.newest_change = self.newest_change.max(Some(id));
+        }
         if let Some(([(Answer::CameraTransform(pose), _)], _)) =
             replies.as_ref().map(|(a, s)| (a.as_slice(), s))
         {
@@ -579,6 +598,7 @@ impl<W> Machine<W> {
             return;
         }
         self.plain.forget();
+        self.last_loss = Some(error.clone());
         // What is sent again goes before what was never sent.
         let held_back = std::mem::take(&mut self.unsent);
         self.pushes.interrupted();
@@ -614,7 +634,12 @@ impl<W> Machine<W> {
         };
         let again = match (self.resend, &self.reconnect) {
             (_, ReconnectPolicy::Never) | (ResendPolicy::Never, _) => false,
-            (ResendPolicy::Idempotent, _) => entry.job.is_idempotent(),
+            (ResendPolicy::Idempotent, _) if entry.job.is_query() => true,
+            // Older than a change that is known to have been made, it would undo
+            // that one.
+            (ResendPolicy::Idempotent, _) => {
+                entry.job.is_idempotent() && Some(id) > self.newest_change
+            }
         };
         if again {
             entry.restart();
@@ -634,16 +659,29 @@ impl<W> Machine<W> {
                 self.items.remove(&item);
             }
             self.pushes.close(id);
-            let (kind, message) = if entry.ever_sent {
-                (ErrorKind::DeadlineExceeded, "no reply before the deadline")
-            } else {
-                (ErrorKind::NotSent, self.why_not_sent())
+            let (kind, message) = match entry {
+                Entry {
+                    interrupted: true, ..
+                } => {
+                    let message = "no reply before the deadline, after the connection was lost";
+                    (ErrorKind::DeadlineExceeded, message)
+                }
+                Entry {
+                    ever_sent: true, ..
+                } => (ErrorKind::DeadlineExceeded, "no reply before the deadline"),
+                _ => (ErrorKind::NotSent, self.why_not_sent()),
+            };
+            let connected = matches!(self.link, Link::Open { .. });
+            let loss = self.last_loss.as_ref();
+            let error = match loss.filter(|_| entry.interrupted || !connected) {
+                Some(loss) => Error::with_source(kind, message, loss.clone()),
+                None => Error::new(kind, message),
             };
             out.push(Action::Complete {
                 id,
                 job: entry.job,
                 waiter: entry.waiter,
-                result: Err(Error::new(kind, message).of_request(id)),
+                result: Err(error.of_request(id)),
             });
         }
         self.prune_queues();

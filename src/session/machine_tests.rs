@@ -262,8 +262,10 @@ impl World {
     }
 
     fn receive(&mut self, message: FrameResponse) {
-        self.failures = 0;
         self.turn(|machine, out, now| machine.message(message, now, out));
+        let failures = self.machine.failures();
+        assert!(failures == 0 || failures == self.failures);
+        self.failures = failures;
     }
 
     /// Replies to one of what was sent; a plain server has passed over the rest
@@ -632,6 +634,42 @@ fn waits_grow_until_a_message_comes_not_until_a_connection_does() {
         world.pass(0);
     }
     assert_eq!(waits, [1, 2, 4, 1, 2]);
+}
+
+#[test]
+fn messages_that_belong_to_nothing_are_no_sign_of_health() {
+    let mut world = World::new(ReconnectPolicy::Backoff(BACKOFF), ResendPolicy::Idempotent);
+    let mut waits = Vec::new();
+    for _ in 0..3 {
+        world.open(false, 0);
+        world.act(Event::UnknownId);
+        world.lose();
+        let wake = world.machine.next_wake().expect("it will try again");
+        waits.push((wake - world.now).as_secs());
+        world.now = wake;
+        world.pass(0);
+    }
+    assert_eq!(waits, [1, 2, 4]);
+}
+
+#[test]
+fn a_move_does_not_go_out_again_after_a_newer_one_was_made() {
+    for replied in [true, false] {
+        let mut world = World::new(ReconnectPolicy::Backoff(BACKOFF), ResendPolicy::Idempotent);
+        world.open(false, 0);
+        let older = world.submit(Kind::Move, 60);
+        let newer = world.submit(Kind::Move, 60);
+        let look = world.submit(Kind::Query, 60);
+        if replied {
+            world.reply(1, None);
+        }
+        world.lose();
+        // It would undo what is known to be; a query undoes nothing.
+        let unknown = replied.then_some(Err(ErrorKind::OutcomeUnknown));
+        assert_eq!(world.asked[&older].ended, unknown);
+        assert_eq!(world.asked[&look].ended, None);
+        assert_eq!(world.asked[&newer].ended, replied.then_some(Ok(())));
+    }
 }
 
 #[test]

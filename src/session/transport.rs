@@ -215,15 +215,22 @@ impl Connector {
                 );
                 Error::new(ErrorKind::Unreachable, message)
             }
+            Code::Unknown | Code::Internal | Code::Unimplemented => self.not_a_simulator(status),
             _ => self.failed(status),
         }
     }
 
-    /// The error for a call that failed as a whole.
+    /// The error for a stream, or a call to a peer that is known, that failed as a
+    /// whole.
     pub(crate) fn failed(&self, status: &Status) -> Error {
         let url = &self.url;
         match status.code() {
-            Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded => {
+            // A broken connection comes as several of these.
+            Code::Unavailable
+            | Code::Cancelled
+            | Code::DeadlineExceeded
+            | Code::Unknown
+            | Code::Internal => {
                 let message = format!("lost the connection to {url}{}", status_text(status));
                 Error::new(ErrorKind::Unreachable, message)
             }
@@ -234,7 +241,7 @@ impl Connector {
                     message,
                 )
             }
-            Code::Unknown | Code::Internal | Code::Unimplemented => self.not_a_simulator(status),
+            Code::Unimplemented => self.not_a_simulator(status),
             _ => {
                 let message = format!("the stream to {url} failed{}", status_text(status));
                 Error::new(ErrorKind::Unreachable, message)
