@@ -7,18 +7,21 @@ use std::{
     io,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri, header::AUTHORIZATION};
+use http_body::{Frame, SizeHint};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
 };
 use tonic::{
+    Status,
     body::Body,
-    transport::{Channel, Endpoint, channel::ResponseFuture},
+    transport::{Channel, Endpoint},
 };
 use tower_service::Service;
 
@@ -244,16 +247,54 @@ pub(crate) struct Line {
 impl Service<Request<Body>> for Line {
     type Response = Response<Body>;
     type Error = tonic::transport::Error;
-    type Future = ResponseFuture;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.channel.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> ResponseFuture {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         if let Some(token) = &self.authorization {
             request.headers_mut().insert(AUTHORIZATION, token.clone());
         }
-        self.channel.call(request)
+        let response = self.channel.call(request);
+        Box::pin(async move {
+            let mut response = response.await?;
+            response.headers_mut().remove(STATUS_DETAILS);
+            Ok(response.map(|body| Body::new(WithoutDetails(body))))
+        })
+    }
+}
+
+/// Details of a status, which nothing here reads. Where they are not base64 tonic
+/// panics, and with it the task that asked.
+const STATUS_DETAILS: &str = "grpc-status-details-bin";
+
+/// A body without the details in its trailers.
+struct WithoutDetails(Body);
+
+impl http_body::Body for WithoutDetails {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let mut frame = ready!(Pin::new(&mut self.0).poll_frame(cx));
+        if let Some(Ok(frame)) = &mut frame
+            && let Some(trailers) = frame.trailers_mut()
+        {
+            trailers.remove(STATUS_DETAILS);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
     }
 }
