@@ -66,6 +66,9 @@ mod client;
 mod command;
 mod error;
 pub mod frame;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod geometry;
 mod ids;
 mod io;

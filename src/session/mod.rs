@@ -35,7 +35,11 @@ pub use dial::{DialTarget, Dialer};
 pub(crate) use driver::{Order, Policies, PushItem, Session, Waiter, spawn};
 pub(crate) use entry::Job;
 pub(crate) use limiter::{InFlight, Permit};
+#[cfg(fuzzing)]
+pub(crate) use machine::{Action, Machine};
 pub(crate) use machine::{Submission, Via};
+#[cfg(fuzzing)]
+pub(crate) use receive::fuzzed;
 #[cfg(all(feature = "server", target_os = "linux"))]
 pub(crate) use shared::SHARED_HEADER;
 pub(crate) use shared::SharedCount;

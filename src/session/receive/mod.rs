@@ -9,6 +9,8 @@
 
 mod body;
 mod codec;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzed;
 mod parser;
 #[cfg(test)]
 mod reference_tests;
