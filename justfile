@@ -1,11 +1,13 @@
 # Every check and chore of the project. `.ci/run` calls these, and nothing else.
 
+host := `rustc -vV | sed -n 's/^host: //p'`
+
 # What there is.
 default:
     @just --list
 
 # Formatting, lints, docs, tests, feature combinations, the README's commands.
-ci: fmt lint features doc test test-shm test-shm-kills test-grpcio test-shm-python test-consumers test-engines main-job examples
+ci: fmt lint features doc test test-network test-shm test-shm-kills test-grpcio test-shm-python test-consumers test-engines main-job examples
 
 # Formatting is as rustfmt wants it.
 fmt:
@@ -87,6 +89,33 @@ test-blender:
 # What the kit costs against MuJoCo's own renderer; after test-engines.
 bench-engines:
     cd examples/engines && "$OLDPWD/target/engines/bin/python" bench.py
+
+# A thousand simulated networks. A failing seed is printed; `just test-network 7..8`
+# runs it again, and with SYNTHCAP_STORY=1 it is told what happens in it.
+test-network seeds="0..1000":
+    SYNTHCAP_SEEDS={{seeds}} RUSTFLAGS="--cfg tokio_unstable" cargo test --profile thorough \
+        --target-dir target/network -p synthcap-simnet --test simulated_network -- --nocapture
+
+# A million frames at flat memory: prints the memory at first and at last.
+test-million:
+    cargo test --profile thorough --target-dir target/network -p synthcap-simnet \
+        --test million -- --ignored --nocapture
+
+# A hundred times `kill -9` of a server in the middle of its work.
+test-kills kills="100":
+    SYNTHCAP_KILLS={{kills}} cargo test -p synthcap-cli --test kills -- --nocapture
+
+# Runs a fuzz target (session, request, receive, texts) for some seconds. The flags are those
+# of cargo-fuzz, as far as stable Rust has them. Needs a C++ compiler.
+fuzz target seconds="60":
+    cd fuzz && RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+        -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+        -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1" \
+        cargo build --release --target {{host}} --bin {{target}}
+    mkdir -p fuzz/corpus/{{target}} fuzz/artifacts/{{target}}
+    fuzz/target/{{host}}/release/{{target}} fuzz/corpus/{{target}} \
+        -artifact_prefix=fuzz/artifacts/{{target}}/ -max_total_time={{seconds}} -max_len=4096 \
+        -rss_limit_mb=1024 -timeout=10
 
 # The README's first command, in a folder of its own.
 main-job:

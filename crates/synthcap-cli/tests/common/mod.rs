@@ -127,9 +127,15 @@ impl Running {
     /// What Ctrl-C does.
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) {
+        self.signal("-INT");
+    }
+
+    /// Sends a signal, such as `-STOP`.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill")
-            .args(["-INT", &id])
+            .args([name, &id])
             .status()
             .expect("kill");
         assert!(sent.success());
@@ -169,7 +175,12 @@ impl Drop for Running {
 
 /// A server of the embedded simulator, and its URL.
 pub(crate) fn serve(args: &[&str]) -> (Running, String) {
-    let fixed = ["serve", "--listen", "127.0.0.1:0", "--size", "48x36"];
+    serve_at("127.0.0.1:0", args)
+}
+
+/// As [`serve`], at this address.
+pub(crate) fn serve_at(address: &str, args: &[&str]) -> (Running, String) {
+    let fixed = ["serve", "--listen", address, "--size", "48x36"];
     let mut server = Running::start(&[&fixed[..], args].concat());
     let line = server.next_line();
     let url = line.split(' ').next_back().expect("words").to_owned();
