@@ -95,7 +95,7 @@ fn image(id: u64) -> Vec<u8> {
             height: 1,
             format: "rgba".into(),
             info: Some(info),
-            meta: None,
+            ..Default::default()
         })),
         meta: Some(ReplyMeta {
             order: 1,

@@ -28,6 +28,10 @@ enum Asked {
 }
 
 /// What a request that succeeded brought.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, on the stack"
+)]
 enum Brought {
     Frame(Frame<Rgb>),
     Moved(Moment),
