@@ -1,6 +1,8 @@
 //! Randomness without state: hashes of coordinates, and noise made of them.
 
-use glam::Vec3;
+use std::sync::LazyLock;
+
+use glam::{Vec3, Vec4};
 
 /// A well-mixed number from a number (the finaliser of MurmurHash3, twice fed).
 pub(crate) fn hash(x: u32) -> u32 {
@@ -47,34 +49,73 @@ pub(crate) fn cell(p: Vec3) -> f32 {
     )
 }
 
+/// Numbers of the grid in each direction until they repeat.
+const PERIOD: usize = 64;
+
+/// A random number for each place of the grid, row by row and layer by layer:
+/// looking up is faster than hashing.
+static GRID: LazyLock<Box<[u8]>> = LazyLock::new(|| {
+    let count = (PERIOD * PERIOD * PERIOD) as u32;
+    (0..count).map(|i| (hash(i) >> 24) as u8).collect()
+});
+
 /// Smooth noise with features of size 1, 0 to 1.
 pub(crate) fn value(p: Vec3) -> f32 {
-    let (x, y, z) = (floor(p.x), floor(p.y), floor(p.z));
+    let grid: &[u8] = &GRID;
+    let Ok(grid) = <&[u8; PERIOD * PERIOD * PERIOD]>::try_from(grid) else {
+        return 0.5;
+    };
+    let low = p.to_array().map(floor);
     // Far out, where floats have no fractions, this must still be one.
-    let f = (p - Vec3::new(x as f32, y as f32, z as f32)).clamp(Vec3::ZERO, Vec3::ONE);
+    let f = (p - Vec3::from(low.map(|x| x as f32))).clamp(Vec3::ZERO, Vec3::ONE);
     let s = f * f * (Vec3::splat(3.0) - 2.0 * f);
+    let place = |x: i32| x as usize % PERIOD;
+    let [x, y, z] = low.map(|x| [place(x), place(x.wrapping_add(1))]);
+    let at = |x: usize, y: usize, z: usize| f32::from(grid[(z * PERIOD + y) * PERIOD + x]);
+    let across = |x: usize| {
+        Vec4::new(
+            at(x, y[0], z[0]),
+            at(x, y[1], z[0]),
+            at(x, y[0], z[1]),
+            at(x, y[1], z[1]),
+        )
+    };
     let mix = |a: f32, b: f32, t: f32| a + (b - a) * t;
-    let (x, y, z) = (spread(x, 0), spread(y, 1), spread(z, 2));
-    let x1 = x.wrapping_add(SPREAD[0]);
-    let y1 = y.wrapping_add(SPREAD[1]);
-    let z1 = z.wrapping_add(SPREAD[2]);
-    let row = |y, z| mix(lattice(x, y, z), lattice(x1, y, z), s.x);
-    mix(
-        mix(row(y, z), row(y1, z), s.y),
-        mix(row(y, z1), row(y1, z1), s.y),
-        s.z,
-    )
+    let edges = across(x[0]).lerp(across(x[1]), s.x);
+    let sum = mix(mix(edges.x, edges.y, s.y), mix(edges.z, edges.w, s.y), s.z);
+    sum / 255.0
 }
 
-/// Noise with detail at several sizes, 0 to 1.
-pub(crate) fn fractal(p: Vec3, octaves: u32) -> f32 {
-    let (mut sum, mut weight, mut total, mut at) = (0.0, 0.5, 0.0, p);
+/// How much of noise is left where a pixel is so many of its features wide: what
+/// is finer than pixels only glitters.
+pub(crate) fn left(width: f32) -> f32 {
+    let t = ((1.3 - width) / 0.8).clamp(0.0, 1.0);
+    t * t * (3.0 - 2.0 * t)
+}
+
+/// [`value`] as a pixel sees it that is so many features wide.
+pub(crate) fn seen_value(p: Vec3, width: f32) -> f32 {
+    let left = left(width);
+    if left > 0.0 {
+        0.5 + (value(p) - 0.5) * left
+    } else {
+        0.5
+    }
+}
+
+/// Noise with detail at several sizes, the largest 1, as a pixel sees it that is
+/// so many of these wide; 0 to 1.
+pub(crate) fn fractal(p: Vec3, octaves: u32, width: f32) -> f32 {
+    // Not a whole factor, so that the grids of the octaves don't line up.
+    const FINER: f32 = 2.03;
+    let (mut sum, mut weight, mut total) = (0.0, 0.5, 0.0);
+    let (mut at, mut width) = (p, width);
     for _ in 0..octaves {
-        sum += weight * value(at);
+        sum += weight * seen_value(at, width);
         total += weight;
         weight *= 0.5;
-        // Not a whole factor, so that the grids of the octaves don't line up.
-        at = at * 2.03 + Vec3::splat(17.7);
+        at = at * FINER + Vec3::splat(17.7);
+        width *= FINER;
     }
     sum / total
 }
@@ -86,11 +127,18 @@ mod tests {
     #[test]
     fn noise_stays_in_its_range_and_varies() {
         let samples: Vec<f32> = (0..2000)
-            .map(|i| fractal(Vec3::new(i as f32 * 0.37, i as f32 * -0.11, 3.0), 4))
+            .map(|i| fractal(Vec3::new(i as f32 * 0.37, i as f32 * -0.11, 3.0), 4, 0.0))
             .collect();
         assert!(samples.iter().all(|s| (0.0..=1.0).contains(s)));
         let spread = samples.iter().fold(0.0_f32, |a, s| a.max((s - 0.5).abs()));
         assert!(spread > 0.15, "{spread}");
+    }
+
+    #[test]
+    fn pixels_wider_than_features_see_their_mean() {
+        let p = Vec3::new(0.3, 7.9, 2.2);
+        assert_eq!(fractal(p, 3, 2.0), 0.5);
+        assert_eq!(seen_value(p, 0.1), value(p));
     }
 
     #[test]

@@ -179,7 +179,7 @@ impl Sky {
             return behind;
         }
         let at = vec3(d.x, d.y, 0.0) / (d.z + 0.09) * 1.25 + vec3(3.0, 8.0, 2.5);
-        let density = noise::fractal(at, 5);
+        let density = noise::fractal(at, 5, 0.0);
         let cover = smooth(0.50, 0.72, density) * smooth(0.02, 0.16, d.z);
         let lit =
             Vec3::from(self.sun_irradiance()) * 0.26 + Vec3::from(self.irradiance(Vec3A::Z)) * 0.3;
@@ -207,7 +207,7 @@ impl Sky {
                 f32::INFINITY
             } else {
                 let at = around * roughness + vec3(0.0, 0.0, height * 90.0);
-                base + height * noise::fractal(at, 4)
+                base + height * noise::fractal(at, 4, 0.0)
             };
             let inside = smooth(-0.0015, 0.0015, ridge - d.z);
             color = color.lerp((tint * light).lerp(haze, far), inside);

@@ -81,6 +81,8 @@ pub(crate) struct TexturePoint {
     /// The flat normal in the object's own axes.
     pub(crate) normal: Vec3,
     pub(crate) uv: Vec2,
+    /// How wide a pixel is there, metres.
+    pub(crate) width: f32,
 }
 
 impl TexturePoint {
@@ -106,9 +108,9 @@ fn step(edge: f32, width: f32, x: f32) -> f32 {
 
 impl Pattern {
     fn color(self, base: Vec3, accent: Vec3, at: &TexturePoint) -> Vec3 {
-        let p = at.point;
+        let (p, width) = (at.point, at.width);
         match self {
-            Self::Brick => brick(base, accent, at.flat()),
+            Self::Brick => brick(base, accent, at.flat(), width),
             Self::Checker => {
                 let cell = (at.flat() / 0.05).floor();
                 let odd = (cell.x + cell.y).rem_euclid(2.0) >= 1.0;
@@ -116,23 +118,25 @@ impl Pattern {
             }
             Self::Fabric => fabric(base, accent, at.flat()),
             Self::Fruit => {
-                let blush = step(0.5, 0.25, noise::fractal(p * 14.0, 3));
-                let streak = noise::value(vec3(p.x * 160.0, p.y * 160.0, p.z * 24.0));
+                let blush = step(0.5, 0.25, noise::fractal(p * 14.0, 3, 14.0 * width));
+                let streak = p * vec3(160.0, 160.0, 24.0);
+                let streak = noise::seen_value(streak, 160.0 * width);
                 base.lerp(accent, blush * 0.75 + 0.2 * streak)
             }
             Self::Marble => {
-                let warp = noise::fractal(p * 9.0, 4) * 1.9;
+                let warp = noise::fractal(p * 9.0, 4, 9.0 * width) * 1.9;
                 let vein = ((p.x * 0.7 + p.y + p.z * 0.4) * 11.0 + warp * 5.0)
                     .sin()
                     .abs();
                 let thin = 1.0 - step(0.14, 0.14, vein);
-                base.lerp(accent, thin * 0.65) * (0.93 + 0.07 * noise::value(p * 40.0))
+                let cloud = noise::seen_value(p * 40.0, 40.0 * width);
+                base.lerp(accent, thin * 0.65) * (0.93 + 0.07 * cloud)
             }
-            Self::Noise => base.lerp(accent, noise::fractal(p * 24.0, 3)),
-            Self::Planks => planks(base, accent, at.flat()),
+            Self::Noise => base.lerp(accent, noise::fractal(p * 24.0, 3, 24.0 * width)),
+            Self::Planks => planks(base, accent, at.flat(), width),
             Self::Speckles => {
-                let fine = step(0.78, 0.05, noise::value(p * 420.0));
-                let coarse = step(0.82, 0.04, noise::value(p * 170.0));
+                let fine = speckles(p * 420.0, (0.78, 0.05), 420.0 * width);
+                let coarse = speckles(p * 170.0, (0.82, 0.04), 170.0 * width);
                 base.lerp(accent, (fine * 0.5 + coarse).min(1.0) * 0.8)
             }
             Self::Stripes => {
@@ -141,25 +145,38 @@ impl Pattern {
                 base.lerp(accent, edge)
             }
             Self::Terrazzo => terrazzo(base, accent, at.flat()),
-            Self::Tiles => tiles(base, accent, at.flat()),
-            Self::Wood => wood(base, accent, p),
+            Self::Tiles => tiles(base, accent, at.flat(), width),
+            Self::Wood => wood(base, accent, p, width),
         }
     }
 }
 
+/// Spots where noise exceeds an edge of some softness, as a pixel sees them that
+/// is so many of them wide.
+fn speckles(p: Vec3, (edge, soft): (f32, f32), width: f32) -> f32 {
+    /// The share of a surface that they cover.
+    const MEAN: f32 = 0.06;
+    let left = noise::left(width);
+    if left > 0.0 {
+        MEAN + (step(edge, soft, noise::value(p)) - MEAN) * left
+    } else {
+        MEAN
+    }
+}
+
 /// Rings of a trunk that lies along X, with fibres.
-fn wood(base: Vec3, accent: Vec3, p: Vec3) -> Vec3 {
-    let warp = noise::fractal(p * vec3(2.2, 8.0, 8.0), 2) - 0.5;
+fn wood(base: Vec3, accent: Vec3, p: Vec3, width: f32) -> Vec3 {
+    let warp = noise::fractal(p * vec3(2.2, 8.0, 8.0), 2, 8.0 * width) - 0.5;
     let radius = (p.y + 0.031).hypot(p.z * 0.6 + 0.17) + warp * 0.06;
     let ring = radius * 58.0;
     let ring = ring - ring.floor();
     let grain = ring * ring * (1.0 - step(0.92, 0.07, ring));
-    let fibre = noise::value(p * vec3(14.0, 420.0, 420.0));
+    let fibre = noise::seen_value(p * vec3(14.0, 420.0, 420.0), 420.0 * width);
     base.lerp(accent, grain * 0.42 + fibre * 0.28) * (0.92 + 0.2 * warp)
 }
 
 /// Boards along X, 11 cm wide, each from another place of the trunk.
-fn planks(base: Vec3, accent: Vec3, p: Vec2) -> Vec3 {
+fn planks(base: Vec3, accent: Vec3, p: Vec2, width: f32) -> Vec3 {
     const WIDTH: f32 = 0.11;
     let row = (p.y / WIDTH).floor();
     let across = p.y / WIDTH - row;
@@ -174,33 +191,34 @@ fn planks(base: Vec3, accent: Vec3, p: Vec2) -> Vec3 {
         base,
         accent,
         vec3(p.x + shift, (across - 0.5) * WIDTH + shift, shift),
+        width,
     );
     let gap = step(0.028, 0.012, across.min(1.0 - across)) * step(0.004, 0.002, from_end);
     grain * tone * (0.22 + 0.78 * gap)
 }
 
 /// A running bond of bricks 21 x 6.5 cm, with mortar in the accent colour.
-fn brick(base: Vec3, accent: Vec3, p: Vec2) -> Vec3 {
+fn brick(base: Vec3, accent: Vec3, p: Vec2, width: f32) -> Vec3 {
     let row = (p.y / 0.075).floor();
     let y = p.y / 0.075 - row;
     let x = p.x / 0.22 + 0.5 * row.rem_euclid(2.0);
     let column = x.floor();
     let x = x - column;
-    let rough = (noise::value(vec3(p.x, p.y, 0.5) * 60.0) - 0.5) * 0.05;
+    let rough = (noise::seen_value(vec3(p.x, p.y, 0.5) * 60.0, 60.0 * width) - 0.5) * 0.05;
     let inside = step(0.025, 0.012, x.min(1.0 - x) + rough * 0.4)
         * step(0.075, 0.03, y.min(1.0 - y) + rough);
     let tone = 0.65 + 0.6 * noise::cell(vec3(column, row, 2.0));
-    let pores = 0.82 + 0.3 * noise::fractal(vec3(p.x, p.y, 1.5) * 45.0, 2);
+    let pores = 0.82 + 0.3 * noise::fractal(vec3(p.x, p.y, 1.5) * 45.0, 2, 45.0 * width);
     accent.lerp(base * tone * pores, inside)
 }
 
 /// Square stone slabs of 40 cm with joints in the accent colour.
-fn tiles(base: Vec3, accent: Vec3, p: Vec2) -> Vec3 {
+fn tiles(base: Vec3, accent: Vec3, p: Vec2, width: f32) -> Vec3 {
     let cell = (p / 0.4).floor();
     let inside = p / 0.4 - cell;
     let edge = inside.min(Vec2::ONE - inside).min_element();
     let tone = 0.8 + 0.3 * noise::cell(vec3(cell.x, cell.y, 5.0));
-    let stain = 0.8 + 0.4 * noise::fractal(vec3(p.x, p.y, cell.x * 7.0) * 6.0, 3);
+    let stain = 0.8 + 0.4 * noise::fractal(vec3(p.x, p.y, cell.x * 7.0) * 6.0, 3, 6.0 * width);
     let joint = step(0.012, 0.004, edge);
     accent.lerp(base * tone * stain, joint)
 }
@@ -298,6 +316,7 @@ mod tests {
                         ),
                         normal: Vec3::Z,
                         uv: Vec2::ZERO,
+                        width: 0.0,
                     };
                     pattern.color(Vec3::splat(0.8), Vec3::splat(0.1), &at)
                 })

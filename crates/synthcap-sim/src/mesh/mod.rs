@@ -30,6 +30,10 @@ use crate::{
 /// What lies this near to a plane lies in it: less than rays are lifted off.
 const FLATNESS_M: f32 = 1e-5;
 
+/// A triangle is shaded as flat when its corners' normals are turned from its own
+/// by no more than this cosine.
+const FLAT_SHADED_COS: f32 = 0.9999;
+
 /// In meshes of more triangles than this, none is found to be open: that would
 /// take long, and foliage has none.
 const MAX_OPEN_SEARCH: usize = 15_000;
@@ -164,6 +168,22 @@ impl Mesh {
     #[inline]
     pub(crate) fn is_open(&self, triangle: u32, side: f32) -> bool {
         self.open[triangle as usize][usize::from(side < 0.0)]
+    }
+
+    /// Whether a triangle lies in the plane of another of the same material, and
+    /// is shaded as flat.
+    pub(crate) fn is_level(&self, plane: u32, index: u32) -> bool {
+        let same_part = self.corners(plane).part == self.corners(index).part;
+        let (plane, triangle) = (self.triangle(plane), self.triangle(index));
+        let normal = plane.edge1.cross(plane.edge2).normalize_or_zero();
+        let first = triangle.corner - plane.corner;
+        let off = [first, first + triangle.edge1, first + triangle.edge2];
+        let turned = triangle.edge1.cross(triangle.edge2).dot(normal) < 0.0;
+        let shaded = self.corners(index).normals.map(Vec3A::from);
+        same_part
+            && !turned
+            && off.iter().all(|way| way.dot(normal).abs() < FLATNESS_M)
+            && shaded.iter().all(|n| n.dot(normal) > FLAT_SHADED_COS)
     }
 
     /// The lowest and highest corner of its bounding box.

@@ -5,10 +5,13 @@ use glam::{Vec2, Vec3A};
 use rayon::prelude::*;
 
 use super::{
-    Block, Shot, TILE,
+    BLOCK, Block, Shot, TILE,
+    neighbours::{Neighbours, in_axes, sun_axes},
     occlusion::Occlusion,
-    per_block, raster,
-    shade::{Neighbours, Shader, in_axes, sun_axes},
+    per_block,
+    plane::Plane,
+    raster,
+    shade::Shader,
 };
 use crate::{camera::pixel_center, trace::Hit};
 
@@ -17,6 +20,10 @@ use crate::{camera::pixel_center, trace::Hit};
 const CONTRAST: f32 = 0.045;
 /// So many samples are enough within an object where they hardly differ.
 const ENOUGH: f32 = 3.0;
+
+/// Parts of an image are not searched for flat surfaces when they are smaller
+/// than this in each direction.
+const SMALLEST_PLANE: u32 = 4;
 
 /// sRGB bytes (red, green, blue, alpha) of every pixel into `out`. `samples` is how
 /// many rays a pixel with contrast gets at the most, the one through its centre
@@ -28,11 +35,10 @@ pub(crate) fn rgb(shot: &Shot<'_>, shader: &Shader<'_>, samples: u32, out: &mut 
         shader,
         occlusion: &occlusion,
     };
-    let mut colors = shot.map(
-        Vec3A::ZERO,
-        |block| picture.neighbours(block, shot.open_instance(block)),
-        |near, x, y, hit| picture.color((x, y), pixel_center(x, y), hit, near),
-    );
+    let (width, height) = (shot.eye.width, shot.eye.height);
+    let mut colors = per_block(width, height, (BLOCK, BLOCK), Vec3A::ZERO, |block| {
+        picture.block(block)
+    });
     if samples > 1 {
         colors = picture.refined(&colors, samples);
     }
@@ -42,10 +48,10 @@ pub(crate) fn rgb(shot: &Shot<'_>, shader: &Shader<'_>, samples: u32, out: &mut 
     pixels.for_each(|(rgba, color)| rgba.copy_from_slice(&pixel(color)));
 }
 
-struct Picture<'a> {
-    shot: &'a Shot<'a>,
-    shader: &'a Shader<'a>,
-    occlusion: &'a Occlusion,
+pub(super) struct Picture<'a> {
+    pub(super) shot: &'a Shot<'a>,
+    pub(super) shader: &'a Shader<'a>,
+    pub(super) occlusion: &'a Occlusion,
 }
 
 impl Picture<'_> {
@@ -60,13 +66,45 @@ impl Picture<'_> {
         Neighbours::new(axes, self.shot.bounds(block, place), own)
     }
 
+    /// Display light (linear, 0 to 1) at the centres of a block's pixels.
+    fn block(&self, block: &Block) -> Vec<Vec3A> {
+        let mut near = self.neighbours(block, self.shot.open_instance(block));
+        let mut values = vec![Vec3A::ZERO; block.x.len() * block.y.len()];
+        self.fill(block, BLOCK, (block, &mut values), &mut near);
+        values
+    }
+
+    /// Finds the values of a part of a block, of so many pixels in each direction.
+    fn fill(
+        &self,
+        part: &Block,
+        size: u32,
+        (block, values): (&Block, &mut [Vec3A]),
+        near: &mut Neighbours,
+    ) {
+        if let Some(plane) = Plane::find(self, part, near) {
+            for ((x, y), value) in plane.pixels(near) {
+                values[block.index(x, y)] = value;
+            }
+        } else if size > SMALLEST_PLANE {
+            for part in part.split(size / 2) {
+                self.fill(&part, size / 2, (block, values), near);
+            }
+        } else {
+            for (x, y) in part.pixels() {
+                let hit = self.shot.hit(x, y);
+                values[block.index(x, y)] = self.color((x, y), pixel_center(x, y), hit, near);
+            }
+        }
+    }
+
     /// Display light (linear, 0 to 1) of a hit at an image position in a pixel.
     fn color(&self, pixel: (u32, u32), at: Vec2, hit: &Hit, near: &mut Neighbours) -> Vec3A {
         let ray = self.shot.eye.ray(at);
         let radiance = if hit.is_miss() {
             self.shader.background(&ray)
         } else {
-            let surface = self.shader.surface(&ray, hit);
+            let surface = self.shader.surface(&ray, hit, self.cone());
             let open = self
                 .occlusion
                 .open(pixel.0, pixel.1, surface.point, surface.flat);
@@ -102,7 +140,7 @@ impl Picture<'_> {
                 return values;
             }
             let hits = raster::hits(self.shot.tracer, &self.shot.eye, tile, &places);
-            for block in tile.split() {
+            for block in tile.split(BLOCK) {
                 let mut near = self.neighbours(&block, None);
                 for (x, y) in block.pixels() {
                     let i = tile.index(x, y);
@@ -158,7 +196,7 @@ fn contrast(a: Vec3A, b: Vec3A, limit: f32) -> bool {
 
 /// Radiance to display light, 0 to 1: a film-like curve with a soft shoulder
 /// (Narkowicz' fit of ACES).
-fn tone(radiance: Vec3A) -> Vec3A {
+pub(super) fn tone(radiance: Vec3A) -> Vec3A {
     let x = radiance.max(Vec3A::ZERO).min(Vec3A::splat(1e4)) * 0.62;
     let mapped = (x * (2.51 * x + Vec3A::splat(0.03)))
         / (x * (2.43 * x + Vec3A::splat(0.59)) + Vec3A::splat(0.14));

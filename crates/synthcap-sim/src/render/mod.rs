@@ -6,7 +6,9 @@
 mod color;
 mod flow;
 mod labels;
+mod neighbours;
 mod occlusion;
+mod plane;
 mod raster;
 mod shade;
 
@@ -67,15 +69,15 @@ impl Block {
         (y - self.y.start) as usize * self.x.len() + (x - self.x.start) as usize
     }
 
-    /// Its parts of [`BLOCK`] pixels in each direction.
-    fn split(&self) -> impl Iterator<Item = Self> {
-        let step = BLOCK as usize;
+    /// Its parts of so many pixels in each direction.
+    fn split(&self, size: u32) -> impl Iterator<Item = Self> {
+        let step = size as usize;
         let (left, right) = (self.x.start, self.x.end);
         let bottom = self.y.end;
         self.y.clone().step_by(step).flat_map(move |top| {
             (left..right).step_by(step).map(move |left| Self {
-                x: left..right.min(left + BLOCK),
-                y: top..bottom.min(top + BLOCK),
+                x: left..right.min(left + size),
+                y: top..bottom.min(top + size),
             })
         })
     }
@@ -149,6 +151,24 @@ impl<'a> Shot<'a> {
             }
         };
         block.pixels().all(|(x, y)| open(x, y)).then_some(first)
+    }
+
+    /// Whether all hits in a block lie in one flat surface, and are shaded as such.
+    fn is_flat(&self, block: &Block) -> bool {
+        let first = self.hit(block.x.start, block.y.start);
+        if first.is_miss() {
+            return false;
+        }
+        let mesh = &self.tracer.instance(first).mesh;
+        let mut known = first.triangle;
+        mesh.is_level(known, known)
+            && block.pixels().all(|(x, y)| {
+                let hit = self.hit(x, y);
+                let level = hit.instance == first.instance
+                    && (hit.triangle == known || mesh.is_level(first.triangle, hit.triangle));
+                known = hit.triangle;
+                level
+            })
     }
 
     /// The bounds of what `point` gives for the hits in a block; `None` if it

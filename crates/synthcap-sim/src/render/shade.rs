@@ -4,10 +4,9 @@ use std::f32::consts::PI;
 
 use glam::{Vec3, Vec3A};
 
+use super::neighbours::Neighbours;
 use crate::{
-    beam::{Beam, Region},
     light::{Lights, Weather},
-    material::Material,
     sky::smooth,
     texture::TexturePoint,
     trace::{Hit, Instance, Tracer},
@@ -35,80 +34,34 @@ pub(crate) struct Shader<'a> {
     pub(crate) weather: Weather,
 }
 
-/// What neighbouring pixels share: the occluders that they found, and those
-/// that can stand between them and the sun.
-#[derive(Debug)]
-pub(super) struct Neighbours {
-    sun: Option<u32>,
-    lamp: Option<u32>,
-    /// Axes of which the third points to the sun.
-    axes: [Vec3A; 3],
-    /// Bounds in these axes of the points for which the beam holds.
-    low: Vec3A,
-    high: Vec3A,
-    /// What no ray to the sun from one of these points meets.
-    own: Option<u32>,
-    /// Made when first needed.
-    beam: Option<Beam>,
-    last: usize,
+/// What a pixel sees along a ray.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cone {
+    /// How wide it is where the ray starts, metres.
+    pub(super) start: f32,
+    /// By how much it widens per unit of the ray's parameter, metres.
+    pub(super) spread: f32,
 }
 
-impl Neighbours {
-    /// For points with these bounds in the axes of [`sun_axes`], and a little
-    /// around them; no ray from one of them to the sun meets the instance `own`.
-    pub(super) fn new(axes: [Vec3A; 3], bounds: Option<(Vec3A, Vec3A)>, own: Option<u32>) -> Self {
-        // Without points, nothing lies between these.
-        let (low, high) = bounds.unwrap_or((Vec3A::ONE, Vec3A::ZERO));
-        let reach = Vec3A::splat(0.002 * ((high - low).max_element() + 1.0));
-        Self {
-            sun: None,
-            lamp: None,
-            axes,
-            low: low - reach,
-            high: high + reach,
-            own,
-            beam: None,
-            last: 0,
-        }
+impl Cone {
+    /// How wide it is on a surface with a unit normal, between the short and the
+    /// long way across.
+    pub(super) fn width(self, ray: &Ray, t: f32, normal: Vec3A) -> f32 {
+        let slant = normal.dot(ray.direction).abs() / ray.direction.length();
+        (self.start + self.spread * t) / slant.max(0.01).sqrt()
     }
-
-    /// `own` is an instance that the ray does not meet.
-    fn blocked_from_sun(&mut self, tracer: &Tracer, from: Vec3A, own: Option<u32>) -> bool {
-        let ray = Ray::new(from, self.axes[2], 0.0, f32::INFINITY);
-        let place = in_axes(&self.axes, from);
-        // Points from elsewhere, such as those seen in mirrors, have no beam.
-        let inside = (place.cmpge(self.low) & place.cmple(self.high)).all();
-        if !inside || (self.own.is_some() && self.own != own) {
-            return tracer.blocked(ray, own, &mut self.sun);
-        }
-        let region = || Region::ahead(self.axes, self.low, self.high);
-        let beam = self
-            .beam
-            .get_or_insert_with(|| Beam::new(tracer, region(), self.own, self.axes[2].extend(0.0)));
-        !beam.is_clear() && beam.blocked(tracer, ray, own, &mut self.last)
-    }
-}
-
-/// Axes of which the third points to the sun.
-pub(super) fn sun_axes(lights: &Lights) -> [Vec3A; 3] {
-    let toward = lights.sun_direction;
-    let (a, b) = toward.any_orthonormal_pair();
-    [a, b, toward]
-}
-
-/// A point in other axes.
-pub(super) fn in_axes([a, b, c]: &[Vec3A; 3], p: Vec3A) -> Vec3A {
-    Vec3A::new(p.dot(*a), p.dot(*b), p.dot(*c))
 }
 
 /// A point on a surface.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Surface {
     pub(super) point: Vec3A,
+    /// How wide a pixel is there, metres.
+    pub(super) width: f32,
     /// Of the geometry, unit, towards the viewer.
     pub(super) flat: Vec3A,
     /// Smooth, unit, towards the viewer.
-    normal: Vec3A,
+    pub(super) normal: Vec3A,
     /// Where rays to lights start: off the surface, and out of the dents that
     /// flat triangles make in round shapes.
     lifted: Vec3A,
@@ -116,26 +69,67 @@ pub(super) struct Surface {
     open: Option<u32>,
     color: Vec3A,
     roughness: f32,
-    metallic: f32,
-    emissive: Vec3A,
+    pub(super) metallic: f32,
+    pub(super) emissive: Vec3A,
+}
+
+/// What air does to the light that comes through it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Air {
+    /// What it adds, as a colour to fade into.
+    pub(super) haze: Vec3A,
+    /// The share of light that is left.
+    pub(super) left: f32,
+}
+
+impl Air {
+    const NONE: Self = Self {
+        haze: Vec3A::ZERO,
+        left: 1.0,
+    };
 }
 
 /// A point on a surface, and the unit direction to its viewer.
-struct Lit<'s> {
+pub(super) struct Lit<'s> {
     surface: &'s Surface,
     viewer: Vec3A,
     /// Reflectance when looked at head-on.
     head_on: Vec3A,
 }
 
+/// Light that is scattered to a viewer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scattered {
+    /// To be multiplied by the surface's colour.
+    pub(super) diffuse: Vec3A,
+    pub(super) glossy: Vec3A,
+}
+
 impl Shader<'_> {
-    /// The surface at a hit of a ray.
-    pub(super) fn surface(&self, ray: &Ray, hit: &Hit) -> Surface {
+    /// The colour at a hit, seen by a pixel that is so many metres wide there.
+    pub(super) fn color(&self, hit: &Hit, width: f32) -> Vec3A {
         let instance = self.tracer.instance(hit);
         let object = &self.objects[hit.instance as usize];
         let corners = instance.mesh.corners(hit.triangle);
         let material = &object.materials[corners.part as usize];
-        let weights = [1.0 - hit.u - hit.v, hit.u, hit.v];
+        let triangle = instance.mesh.triangle(hit.triangle);
+        let weights = weights(hit);
+        let at = TexturePoint {
+            point: Vec3::from(instance.local_point(hit)) * object.scale(),
+            normal: triangle.edge1.cross(triangle.edge2).into(),
+            uv: (0..3).map(|i| weights[i] * corners.uvs[i]).sum(),
+            width,
+        };
+        material.color(&at).clamp(Vec3::ZERO, Vec3::ONE).into()
+    }
+
+    /// The surface at a hit of a ray.
+    pub(super) fn surface(&self, ray: &Ray, hit: &Hit, cone: Cone) -> Surface {
+        let instance = self.tracer.instance(hit);
+        let object = &self.objects[hit.instance as usize];
+        let corners = instance.mesh.corners(hit.triangle);
+        let material = &object.materials[corners.part as usize];
+        let weights = weights(hit);
         let side = instance.facing(hit, ray.direction);
         let flat = instance.flat_normal_on_side(hit, side);
         let local: Vec3 = (0..3).map(|i| weights[i] * corners.normals[i]).sum();
@@ -149,20 +143,15 @@ impl Shader<'_> {
         }
         let local_point = instance.local_point(hit);
         let point = ray.origin + ray.direction * hit.t;
-        let scale = object.scale();
-        let triangle = instance.mesh.triangle(hit.triangle);
-        let at = TexturePoint {
-            point: Vec3::from(local_point) * scale,
-            normal: triangle.edge1.cross(triangle.edge2).into(),
-            uv: (0..3).map(|i| weights[i] * corners.uvs[i]).sum(),
-        };
+        let width = cone.width(ray, hit.t, flat);
         Surface {
             point,
+            width,
             flat,
             normal,
             lifted: lift(instance, hit, local_point, weights, flat) + flat * (1e-4 * (1.0 + hit.t)),
             open: instance.is_open(hit, side).then_some(hit.instance),
-            color: color(material, &at),
+            color: self.color(hit, width),
             roughness: material.roughness,
             metallic: material.metallic,
             emissive: material.emissive.into(),
@@ -189,29 +178,27 @@ impl Shader<'_> {
         }
     }
 
-    /// Radiance after fog between the viewer and the point.
+    /// Radiance after the air between the viewer and a point.
     pub(super) fn through_air(&self, ray: &Ray, t: f32, radiance: Vec3A) -> Vec3A {
+        let air = self.air(ray, t);
+        air.haze.lerp(radiance, air.left)
+    }
+
+    /// The air between the viewer and a point.
+    pub(super) fn air(&self, ray: &Ray, t: f32) -> Air {
         let length = ray.direction.length();
         let distance = t * length;
-        match self.weather {
-            Weather::Fog => {
-                let left = (-FOG_PER_M * distance).exp();
-                self.lights
-                    .sky
-                    .haze(ray.direction / length)
-                    .lerp(radiance, left)
-            }
+        let depth = match self.weather {
+            Weather::Fog => FOG_PER_M * distance,
             // Ordinary air shows only far out, on the lawn.
-            Weather::Clear | Weather::Overcast => {
-                let left = (-0.012 * (distance - 4.0).max(0.0)).exp();
-                if left > 0.995 {
-                    return radiance;
-                }
-                self.lights
-                    .sky
-                    .haze(ray.direction / length)
-                    .lerp(radiance, left)
-            }
+            Weather::Clear | Weather::Overcast => 0.012 * (distance - 4.0).max(0.0),
+        };
+        if depth < 0.005 {
+            return Air::NONE;
+        }
+        Air {
+            haze: self.lights.sky.haze(ray.direction / length),
+            left: (-depth).exp(),
         }
     }
 
@@ -223,45 +210,59 @@ impl Shader<'_> {
         near: &mut Neighbours,
         mirrors: bool,
     ) -> Vec3A {
-        let lit = Lit {
-            surface: s,
-            viewer: -ray.direction.normalize(),
-            head_on: Vec3A::splat(0.04).lerp(s.color, s.metallic),
-        };
+        let lit = Lit::new(ray, s);
         let direct = self.sun(&lit, near) + self.lamp(&lit, near);
         s.emissive + direct + self.sky(&lit, open) + self.mirrored(&lit, open, near, mirrors)
     }
 
     fn sun(&self, lit: &Lit<'_>, near: &mut Neighbours) -> Vec3A {
-        let toward = self.lights.sun_direction;
         let s = lit.surface;
-        if self.lights.sun_irradiance == Vec3A::ZERO
-            || s.normal.dot(toward) <= 0.0
-            || s.flat.dot(toward) <= 0.0
-        {
+        if !self.faces_sun(s) || near.blocked_from_sun(self.tracer, s.lifted, s.open) {
             return Vec3A::ZERO;
         }
-        if near.blocked_from_sun(self.tracer, s.lifted, s.open) {
-            return Vec3A::ZERO;
-        }
-        lit.scattered(toward) * self.lights.sun_irradiance
+        lit.scattered(self.lights.sun_direction) * self.lights.sun_irradiance
     }
 
-    fn lamp(&self, lit: &Lit<'_>, near: &mut Neighbours) -> Vec3A {
-        let s = lit.surface;
+    /// Whether a surface gets sunlight where nothing hides it.
+    pub(super) fn faces_sun(&self, s: &Surface) -> bool {
+        let toward = self.lights.sun_direction;
+        self.lights.sun_irradiance != Vec3A::ZERO
+            && s.normal.dot(toward) > 0.0
+            && s.flat.dot(toward) > 0.0
+    }
+
+    /// Sunlight where nothing hides the sun.
+    pub(super) fn open_sun(&self, lit: &Lit<'_>) -> Scattered {
+        let Scattered { diffuse, glossy } = lit.shares(self.lights.sun_direction);
+        Scattered {
+            diffuse: diffuse * self.lights.sun_irradiance,
+            glossy: glossy * self.lights.sun_irradiance,
+        }
+    }
+
+    /// The way to the lamp, and its irradiance, where it does not add too little
+    /// to show.
+    pub(super) fn open_lamp(&self, s: &Surface) -> Option<(Vec3A, Vec3A)> {
         let way = self.lights.lamp_position - s.lifted;
         let squared = way.length_squared();
         let radius = self.lights.lamp_radius;
         if squared <= radius * radius || s.normal.dot(way) <= 0.0 || s.flat.dot(way) <= 0.0 {
-            return Vec3A::ZERO;
+            return None;
         }
         let irradiance = self.lights.lamp_intensity / squared;
-        if irradiance.max_element() * self.lights.exposure < LAMP_NOTICEABLE {
+        let shows = irradiance.max_element() * self.lights.exposure >= LAMP_NOTICEABLE;
+        shows.then_some((way, irradiance))
+    }
+
+    fn lamp(&self, lit: &Lit<'_>, near: &mut Neighbours) -> Vec3A {
+        let s = lit.surface;
+        let Some((way, irradiance)) = self.open_lamp(s) else {
             return Vec3A::ZERO;
-        }
+        };
         // The ray ends where the lamp's own housing begins.
-        let distance = squared.sqrt();
-        let ray = Ray::new(s.lifted, way, 0.0, 1.0 - radius / distance);
+        let distance = way.length();
+        let end = 1.0 - self.lights.lamp_radius / distance;
+        let ray = Ray::new(s.lifted, way, 0.0, end);
         if self.tracer.blocked(ray, s.open, &mut near.lamp) {
             return Vec3A::ZERO;
         }
@@ -272,17 +273,17 @@ impl Shader<'_> {
     fn sky(&self, lit: &Lit<'_>, open: f32) -> Vec3A {
         let s = lit.surface;
         let diffuse = s.color * (1.0 - s.metallic);
-        // Bright surfaces lose less in corners, for light bounces between them
-        // (after Jimenez and others, "Practical real-time strategies ...").
-        let a = 2.0404 * s.color - Vec3A::splat(0.3324);
-        let b = -4.7951 * s.color + Vec3A::splat(0.6417);
-        let c = 2.7552 * s.color + Vec3A::splat(0.6903);
-        let seen = (((open * a + b) * open + c) * open).max(Vec3A::splat(open));
-        diffuse / PI * self.lights.sky.irradiance(s.normal) * seen
+        diffuse / PI * self.lights.sky.irradiance(s.normal) * sky_seen(s.color, open)
     }
 
     /// The mirror image: of objects where it is sharp, else of the sky.
-    fn mirrored(&self, lit: &Lit<'_>, open: f32, near: &mut Neighbours, mirrors: bool) -> Vec3A {
+    pub(super) fn mirrored(
+        &self,
+        lit: &Lit<'_>,
+        open: f32,
+        near: &mut Neighbours,
+        mirrors: bool,
+    ) -> Vec3A {
         let s = lit.surface;
         let facing = s.normal.dot(lit.viewer).max(1e-3);
         let strength = environment_reflectance(lit.head_on, s.roughness, facing);
@@ -296,11 +297,7 @@ impl Shader<'_> {
         let sharp = sky.soft(away);
         let dull = sky.irradiance(away) / PI;
         let blurred = sharp.lerp(dull, s.roughness);
-        let sharpest = if s.metallic > 0.5 {
-            MIRROR_ROUGHNESS
-        } else {
-            GLAZE_ROUGHNESS
-        };
+        let sharpest = s.sharpest();
         let hides = open + (1.0 - open) * 0.15;
         // Glazes mirror next to nothing of what lies before them, and that little
         // fades in towards their rims.
@@ -314,17 +311,52 @@ impl Shader<'_> {
         if hit.is_miss() {
             return strength * blurred * (hides + (1.0 - hides) * keep);
         }
-        let image = self.surface(&ray, &hit);
+        // Some of its detail is lost on the way.
+        let cone = Cone {
+            start: s.width,
+            spread: s.width,
+        };
+        let image = self.surface(&ray, &hit, cone);
         // Seen in a mirror, the corners of things may do without their shade.
         let seen = self.reflected(&ray, &image, 0.6, near, false);
         strength * (blurred * hides).lerp(seen, keep)
     }
 }
 
-impl Lit<'_> {
+impl Surface {
+    /// Whether it mirrors nothing but the sky.
+    pub(super) fn is_dull(&self) -> bool {
+        self.roughness >= self.sharpest()
+    }
+
+    /// The roughness from which on it mirrors nothing but the sky.
+    fn sharpest(&self) -> f32 {
+        if self.metallic > 0.5 {
+            MIRROR_ROUGHNESS
+        } else {
+            GLAZE_ROUGHNESS
+        }
+    }
+}
+
+impl<'s> Lit<'s> {
+    pub(super) fn new(ray: &Ray, surface: &'s Surface) -> Self {
+        Self {
+            surface,
+            viewer: -ray.direction.normalize(),
+            head_on: Vec3A::splat(0.04).lerp(surface.color, surface.metallic),
+        }
+    }
+
+    /// Light scattered to the viewer per irradiance from a unit direction.
+    fn scattered(&self, toward: Vec3A) -> Vec3A {
+        let Scattered { diffuse, glossy } = self.shares(toward);
+        self.surface.color * diffuse + glossy
+    }
+
     /// Light scattered to the viewer per irradiance from a unit direction:
     /// Lambert and GGX, times the cosine.
-    fn scattered(&self, toward: Vec3A) -> Vec3A {
+    fn shares(&self, toward: Vec3A) -> Scattered {
         let s = self.surface;
         let half = (toward + self.viewer).normalize_or_zero();
         let n_l = s.normal.dot(toward).max(0.0);
@@ -340,13 +372,25 @@ impl Lit<'_> {
             / (n_l * (n_v * n_v * (1.0 - squared) + squared).sqrt()
                 + n_v * (n_l * n_l * (1.0 - squared) + squared).sqrt());
         let fresnel = self.head_on + (Vec3A::ONE - self.head_on) * (1.0 - v_h).powi(5);
-        let diffuse = s.color * ((1.0 - s.metallic) / PI) * (Vec3A::ONE - fresnel);
-        (diffuse + fresnel * (distribution * shadowing)) * n_l
+        Scattered {
+            diffuse: (Vec3A::ONE - fresnel) * (n_l * (1.0 - s.metallic) / PI),
+            glossy: fresnel * (n_l * distribution * shadowing),
+        }
     }
 }
 
-fn color(material: &Material, at: &TexturePoint) -> Vec3A {
-    material.color(at).clamp(Vec3::ZERO, Vec3::ONE).into()
+/// The share of the sky's diffuse light that a surface gets of which that share
+/// is open. Bright surfaces lose less in corners, for light bounces between them
+/// (after Jimenez and others, "Practical real-time strategies ...").
+pub(super) fn sky_seen(color: Vec3A, open: f32) -> Vec3A {
+    let a = 2.0404 * color - Vec3A::splat(0.3324);
+    let b = -4.7951 * color + Vec3A::splat(0.6417);
+    let c = 2.7552 * color + Vec3A::splat(0.6903);
+    (((open * a + b) * open + c) * open).max(Vec3A::splat(open))
+}
+
+fn weights(hit: &Hit) -> [f32; 3] {
+    [1.0 - hit.u - hit.v, hit.u, hit.v]
 }
 
 /// Share of the surrounding light that is mirrored (the fit of Karis).
