@@ -165,22 +165,12 @@ class BlenderEngine(FreeCameras):
 
     def look(self, view: View, objects: list[ObjectState]) -> list[ObjectView]:
         _, ids, _ = self._renderer.labels(view.pose, view.intrinsics)
-        return [
-            look_at(view, ids == state.label.instance_id, self._corners(state.label.object_name),
-                    lambda k, name=state.label.object_name: self._alone(view.pose, k, name))
-            for state in objects
-        ]
+        return [self._look_at(view, state.label, ids) for state in objects]
 
-    def _alone(self, pose: Transform, k: Intrinsics, name: str) -> np.ndarray:
-        hidden = {thing: thing.hide_render for thing in self._things.values()}
-        try:
-            for thing in hidden:
-                thing.hide_render = thing.name != name
-            _, ids, _ = self._renderer.labels(pose, k)
-        finally:
-            for thing, before in hidden.items():
-                thing.hide_render = before
-        return ids != 0
+    def _look_at(self, view: View, label: Label, ids: np.ndarray) -> ObjectView:
+        thing, corners = self._things[label.object_name], self._corners(label.object_name)
+        return look_at(view, ids == label.instance_id, corners,
+                       lambda k: motion.covered(thing, view.pose, k, corners))
 
 
 def _unit(normals: np.ndarray, ids: np.ndarray) -> np.ndarray:

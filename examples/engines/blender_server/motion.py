@@ -67,23 +67,47 @@ class Instant:
         return free
 
     def _shapes(self) -> BVHTree:
-        """All triangles as they were, in the world; made when first needed."""
+        """Everything as it was; made when first needed."""
         if self._tree is None:
-            vertices, triangles, first = [], [], 0
-            for name, thing in self._things.items():
-                mesh = thing.data
-                mesh.calc_loop_triangles()
-                count = len(mesh.vertices)
-                flat = np.empty(count * 3, np.float32)
-                mesh.vertices.foreach_get("co", flat)
-                matrix = self._matrices[name]
-                vertices.append(flat.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3])
-                corners = np.empty(len(mesh.loop_triangles) * 3, np.int32)
-                mesh.loop_triangles.foreach_get("vertices", corners)
-                triangles.append(corners.reshape(-1, 3) + first)
-                first += count
-            self._tree = BVHTree.FromPolygons(
-                np.concatenate(vertices).tolist(), np.concatenate(triangles).tolist(),
-                all_triangles=True,
-            )
+            self._tree = tree([(self._things[name].data, matrix)
+                               for name, matrix in self._matrices.items()])
         return self._tree
+
+
+def tree(shapes: list[tuple[bpy.types.Mesh, np.ndarray]]) -> BVHTree:
+    """The triangles of some meshes, each with its matrix to the world."""
+    vertices, triangles, first = [], [], 0
+    for mesh, matrix in shapes:
+        mesh.calc_loop_triangles()
+        flat = np.empty(len(mesh.vertices) * 3, np.float32)
+        mesh.vertices.foreach_get("co", flat)
+        vertices.append(flat.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3])
+        corners = np.empty(len(mesh.loop_triangles) * 3, np.int32)
+        mesh.loop_triangles.foreach_get("vertices", corners)
+        triangles.append(corners.reshape(-1, 3) + first)
+        first += len(mesh.vertices)
+    return BVHTree.FromPolygons(
+        np.concatenate(vertices).tolist(), np.concatenate(triangles).tolist(), all_triangles=True
+    )
+
+
+def covered(
+    thing: bpy.types.Object, pose: Transform, k: Intrinsics, corners_m: np.ndarray
+) -> np.ndarray:
+    """Which pixels a thing would cover with nothing before it: those whose centre's
+    ray meets it. Rays are cast where its corners say that it can be."""
+    matrix = conventions.to_matrix(pose, "opencv")
+    local = (corners_m - matrix[:3, 3]) @ matrix[:3, :3]
+    rows, columns = slice(0, k.height), slice(0, k.width)
+    if (local[:, 2] > 1e-2).all():
+        at = k.project(local)
+        low = np.clip(np.floor(at.min(0)) - 1, 0, [k.width, k.height]).astype(int)
+        high = np.clip(np.ceil(at.max(0)) + 1, 0, [k.width, k.height]).astype(int)
+        rows, columns = slice(low[1], high[1]), slice(low[0], high[0])
+    mask = np.zeros((k.height, k.width), bool)
+    part = mask[rows, columns]
+    directions = (k.pixel_rays()[rows, columns] @ matrix[:3, :3].T).reshape(-1, 3).tolist()
+    cast, eye = tree([(thing.data, np.array(thing.matrix_world))]).ray_cast, Vector(matrix[:3, 3])
+    met = [cast(eye, direction)[0] is not None for direction in directions]
+    part[...] = np.reshape(met, part.shape)
+    return mask
