@@ -141,6 +141,37 @@ bench-python:
 bench-parts:
     cargo bench --workspace
 
+# What encodings gain over 1 Gb/s Ethernet and cost on loopback, on networks made for
+# it. Needs Linux, root and iproute2; without them `cargo bench --bench link` slows a
+# proxy down instead.
+bench-link rate="1gbit":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo bench --bench link --no-run
+    bench=$(ls -t target/release/deps/link-* | grep -v '\.d$' | head -1)
+    ip netns add synthcap-server
+    trap 'kill $server 2>/dev/null || true; ip netns del synthcap-server' EXIT
+    ip link add synthcap0 type veth peer name synthcap1 netns synthcap-server
+    ip addr add 10.211.0.1/24 dev synthcap0
+    ip link set synthcap0 up
+    ip netns exec synthcap-server ip addr add 10.211.0.2/24 dev synthcap1
+    ip netns exec synthcap-server ip link set synthcap1 up
+    ip netns exec synthcap-server tc qdisc add dev synthcap1 root tbf rate {{rate}} burst 256kb latency 50ms
+    ip netns exec synthcap-server "$bench" --serve 10.211.0.2:50099 &
+    server=$!
+    until ss -N synthcap-server -ltn | grep -q 50099; do sleep 0.2; done
+    "$bench" --measure http://10.211.0.2:50099
+
+# Feeds the decoders of images anything at all for some seconds. The flags are those
+# of cargo-fuzz, as far as stable Rust has them. Needs a C++ compiler.
+fuzz-codec seconds="60":
+    cd crates/synthcap-codec/fuzz && RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module \
+        -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+        -Cllvm-args=-sanitizer-coverage-pc-table" cargo build --release --target $(rustc --print host-tuple)
+    mkdir -p target/fuzz-codec
+    crates/synthcap-codec/fuzz/target/$(rustc --print host-tuple)/release/decode target/fuzz-codec \
+        -max_total_time={{seconds}} -max_len=4096 -rss_limit_mb=1024
+
 # How many crates a program that depends on the client alone pulls in.
 count-client-crates:
     @cargo tree -p synthcap -e normal --prefix none | sort -u | wc -l

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{CameraState, ModalitySet, Tick};
+use crate::{CameraState, EncodingSupport, ModalitySet, Tick};
 
 /// Something that a server may or may not be able to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,6 +109,8 @@ pub struct ServerInfo {
     pub capabilities: Vec<Capability>,
     /// Which images it can make.
     pub modalities: ModalitySet,
+    /// How it can send them besides raw.
+    pub encodings: EncodingSupport,
     /// What it accepts at the most.
     pub limits: ServerLimits,
     /// Ticks per second while running; 0: time passes only by steps.

@@ -2,8 +2,8 @@
 //! client and server kit share. It knows nothing of the network.
 
 use crate::{
-    CameraName, CameraState, Intrinsics, Modality, ModalitySet, ObjectName, PartialTransform,
-    Pixels, SceneState, Transform, Vec3,
+    CameraName, CameraState, Encodings, Intrinsics, Modality, ModalitySet, ObjectName,
+    PartialTransform, Pixels, SceneState, Transform, Vec3, encoding::Transfer,
 };
 
 /// One thing asked of a server.
@@ -193,6 +193,9 @@ pub struct View {
     pub width: u32,
     /// Pixels; 0: the camera's resolution.
     pub height: u32,
+    /// How the images travel; where nothing is chosen, as the client's settings
+    /// say.
+    pub encodings: Encodings,
 }
 
 impl View {
@@ -200,8 +203,7 @@ impl View {
     pub fn of(camera: impl Into<CameraName>) -> Self {
         Self {
             camera: camera.into(),
-            width: 0,
-            height: 0,
+            ..Self::default()
         }
     }
 
@@ -306,6 +308,8 @@ pub struct CapturedImage {
     pub intrinsics: Option<Intrinsics>,
     /// The pixels.
     pub pixels: Pixels,
+    /// How they came over the network; raw where they have not.
+    pub transfer: Transfer,
 }
 
 /// The answer to a command that succeeded. `I` is what an image is: that of the

@@ -57,6 +57,7 @@
 //!
 //! * `server`: the server kit.
 //! * `tls`: encrypted connections, `https://`, by rustls.
+//! * `jpeg`: colour as JPEG, where pictures may lose a little to become small.
 //! * `config-file`: settings from a TOML file.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -64,6 +65,7 @@ pub mod blocking;
 mod capability;
 mod client;
 mod command;
+mod encoding;
 mod error;
 pub mod frame;
 #[cfg(fuzzing)]
@@ -101,6 +103,7 @@ pub use command::{
     Answer, CaptureSet, CapturedImage, Command, Environment, Lens, Light, SceneQuery, Subscription,
     View,
 };
+pub use encoding::{Encoding, EncodingChoice, Encodings, Transfer};
 pub use error::{Error, ErrorCode, ErrorKind};
 pub use frame::{Frame, Moment, Pixels, Stamp};
 pub use geometry::{Convention, Intrinsics, PartialTransform, Rotator, Transform, Vec3};
@@ -112,6 +115,7 @@ pub use session::{Backoff, DialTarget, Dialer, InputBuffering, ReconnectPolicy, 
 pub use stats::Stats;
 pub use streams::FrameStream;
 pub use token::Token;
+pub use wire::encoding::EncodingSupport;
 
 /// Compiles and runs what the README shows.
 #[cfg(doctest)]

@@ -10,7 +10,7 @@ use std::{
 
 use hdrhistogram::Histogram;
 
-use crate::{Error, ErrorKind, Frame, frame::PixelData};
+use crate::{Error, ErrorKind, Frame, frame::raw_bytes};
 
 /// The longest latency that is told apart, in microseconds: one hour.
 const LONGEST_US: u64 = 3_600_000_000;
@@ -23,6 +23,7 @@ pub(crate) struct Recorder {
     requests_failed: AtomicU64,
     frames: AtomicU64,
     frame_bytes: AtomicU64,
+    wire_bytes: AtomicU64,
     connections: AtomicU64,
     /// `None` only if the bounds above were not acceptable, and they are.
     latency_us: Mutex<Option<Histogram<u64>>>,
@@ -36,6 +37,7 @@ impl Recorder {
             requests_failed: AtomicU64::new(0),
             frames: AtomicU64::new(0),
             frame_bytes: AtomicU64::new(0),
+            wire_bytes: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             latency_us: Mutex::new(Histogram::new_with_max(LONGEST_US, 3).ok()),
         }
@@ -69,13 +71,14 @@ impl Recorder {
 
     /// A frame came.
     pub(crate) fn frame(&self, frame: &Frame) {
-        let pixels = u64::from(frame.width()) * u64::from(frame.height());
-        let bytes = pixels * frame.pixels().modality().bytes_per_pixel() as u64;
+        let (bytes, wire_bytes) = (raw_bytes(frame.pixels()), frame.wire_bytes());
         self.frames.fetch_add(1, Ordering::Relaxed);
         self.frame_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.wire_bytes.fetch_add(wire_bytes, Ordering::Relaxed);
         let modality = frame.modality().name();
         metrics::counter!("synthcap_frames_total", "modality" => modality).increment(1);
         metrics::counter!("synthcap_frame_bytes_total").increment(bytes);
+        metrics::counter!("synthcap_wire_bytes_total").increment(wire_bytes);
     }
 
     pub(crate) fn snapshot(&self, in_flight: (usize, usize), replaced_unread: u64) -> Stats {
@@ -100,6 +103,7 @@ impl Recorder {
             // Counted where messages come in.
             frames_shared: 0,
             frame_bytes: load(&self.frame_bytes),
+            wire_bytes: load(&self.wire_bytes),
             frames_replaced_unread: replaced_unread,
             reconnects: load(&self.connections).saturating_sub(1),
             latency_p50: quantile(0.5),
@@ -145,6 +149,8 @@ pub struct Stats {
     pub frames_shared: u64,
     /// Bytes of their pixels, uncompressed.
     pub frame_bytes: u64,
+    /// Bytes that they took on the wire, encoded or raw.
+    pub wire_bytes: u64,
     /// Frames in the latest-frame buffer that were replaced before anybody
     /// looked at them.
     pub frames_replaced_unread: u64,

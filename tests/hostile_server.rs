@@ -91,7 +91,32 @@ const SPOILS: &[Spoil] = &[
     |reply| reply.response = Some(Body::CommandResponse(Default::default())),
     |reply| reply.response = Some(Body::BatchResponse(Default::default())),
     |reply| reply.response = Some(Body::SceneState(Default::default())),
+    // Encoded, but not what it says.
+    |reply| encoded(reply, proto::Encoding::RgbaPacked, vec![9; 8]),
+    |reply| encoded(reply, proto::Encoding::DepthPacked, vec![0, 0, 0]),
+    |reply| {
+        encoded(reply, proto::Encoding::RgbaPacked, vec![0, 0, 0]);
+        info(reply).encoded_bytes = 4;
+    },
+    // A few bytes that would decode to more than any message may have.
+    |reply| {
+        encoded(reply, proto::Encoding::RgbaPacked, vec![0, 0, 0xff]);
+        (image(reply).width, image(reply).height) = (1 << 16, 1 << 16);
+    },
+    // A good picture that lost what nobody allowed it to lose.
+    |reply| {
+        let mut jpeg = Vec::new();
+        assert!(synthcap_codec::jpeg::encode(2, &[[9; 4]; 2], 80, &mut jpeg));
+        encoded(reply, proto::Encoding::Jpeg, jpeg);
+    },
 ];
+
+/// Says that these are the encoded pixels.
+fn encoded(reply: &mut FrameResponse, encoding: proto::Encoding, data: Vec<u8>) {
+    info(reply).encoding = encoding as i32;
+    info(reply).encoded_bytes = data.len() as u64;
+    image(reply).image_data = data.into();
+}
 
 #[tokio::test]
 async fn a_bad_reply_fails_its_request_only() -> TestResult {

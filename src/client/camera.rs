@@ -7,9 +7,9 @@ use super::{
     request::{Done, Needs, Read, Request, Stamped},
 };
 use crate::{
-    CameraName, CameraState, Capability, CaptureSet, Command, Error, ErrorKind, Frame, FrameStream,
-    Intrinsics, Lens, Modality, ModalitySet, PartialTransform, Rotator, SceneState, Transform,
-    Vec3, View,
+    CameraName, CameraState, Capability, CaptureSet, Command, EncodingChoice, Error, ErrorKind,
+    Frame, FrameStream, Intrinsics, Lens, Modality, ModalitySet, PartialTransform, Rotator,
+    SceneState, Transform, Vec3, View,
     frame::{Depth, Flow, Normals, Rgb, Segmentation, Stamp, TypedPixels},
     session::{Job, Outcome, Peer},
     streams::Filter,
@@ -57,6 +57,16 @@ impl Camera {
         Self {
             inner: self.inner.clone(),
             view: self.view.clone().with_size(width, height),
+        }
+    }
+
+    /// The same camera, whose images of this modality travel so, in place of what
+    /// the client's settings say.
+    #[must_use]
+    pub fn with_encoding(&self, modality: Modality, choice: impl Into<EncodingChoice>) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            view: self.view.clone().with_encoding(modality, choice),
         }
     }
 

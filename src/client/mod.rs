@@ -42,8 +42,8 @@ pub use subscription::{Delivery, FrameSubscription, Subscribe};
 pub(crate) use wait::{Waiting, block_on};
 
 use crate::{
-    CameraName, Error, ErrorKind, Frame, FrameStream, ModalitySet, ObjectName, RequestId,
-    ServerInfo, Stats,
+    CameraName, Encodings, Error, ErrorKind, Frame, FrameStream, ModalitySet, ObjectName,
+    RequestId, ServerInfo, Stats,
     session::{self, Connection, Connector, InFlight, Order, Peer, Policies, Session},
     streams::Filter,
 };
@@ -79,6 +79,7 @@ struct Inner {
     session: Session,
     connector: Connector,
     request_timeout: Duration,
+    encodings: Encodings,
     next_id: AtomicU64,
     /// Where the session's task runs.
     runtime: Handle,
@@ -144,6 +145,7 @@ impl Client {
                 resend: config.resend,
                 input_buffering: config.input_buffering,
                 kept_requests: config.kept_requests,
+                max_image_bytes: config.max_message_bytes as u64,
             },
             InFlight::new(config.max_captures_in_flight, "captures"),
             InFlight::new(config.max_commands_in_flight, "commands"),
@@ -153,6 +155,7 @@ impl Client {
                 session,
                 connector,
                 request_timeout: config.request_timeout,
+                encodings: config.encodings,
                 next_id: AtomicU64::new(1),
                 runtime: Handle::current(),
                 owns_runtime,

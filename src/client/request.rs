@@ -14,7 +14,9 @@ use tokio::sync::oneshot;
 
 use super::{Inner, wait::Waiting};
 use crate::{
-    CameraName, Capability, Command, Error, ErrorKind, Modality, ModalitySet, RequestId,
+    CameraName, Capability, Command, EncodingChoice, Error, ErrorKind, Modality, ModalitySet,
+    RequestId,
+    encoding::show_choice,
     frame::{Moment, Stamp},
     session::{Job, Order, Outcome, Peer, Permit, Submission, Via, Waiter, has_method},
 };
@@ -75,9 +77,21 @@ impl<T> Request<T> {
         Self::reading(inner, job, needs, Read::Whole(read))
     }
 
-    pub(super) fn reading(inner: &Arc<Inner>, job: Job, needs: Needs, read: Read<T>) -> Self {
+    pub(super) fn reading(inner: &Arc<Inner>, mut job: Job, needs: Needs, read: Read<T>) -> Self {
+        let mut unsuitable = None;
+        job.for_each_view(|view, _| {
+            unsuitable = unsuitable.or(view.encodings.unsuitable());
+            view.encodings = view.encodings.or(inner.encodings);
+        });
+        let job = match unsuitable {
+            None => Ok(job),
+            Some((modality, choice)) => {
+                let message = format!("{modality} cannot be encoded as {}", show_choice(&choice));
+                Err(Error::new(ErrorKind::InvalidInput, message))
+            }
+        };
         Self {
-            job: Ok(job),
+            job,
             lacks: needs.check(&inner.session.peer.borrow()).err(),
             how: How::new(inner),
             inner: inner.clone(),
@@ -103,6 +117,46 @@ impl<T> Request<T> {
     /// Gives this request its own time limit in place of the client's.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.how.timeout = timeout;
+        self
+    }
+
+    /// How the images of this request travel, in place of what the client's
+    /// settings say. It concerns the modalities that can be encoded so, and the
+    /// frame says what became of it: see [`Frame::encoding`](crate::Frame::encoding).
+    /// A request for no such image fails with [`ErrorKind::InvalidInput`].
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let server = synthcap_sim::serve(synthcap_sim::SimConfig::small()).await?;
+    /// # let client = synthcap::Client::connect(server.url()).await?;
+    /// use synthcap::Encoding;
+    ///
+    /// let camera = client.default_camera();
+    /// let exact = camera.depth().encoding(Encoding::Raw).await?;
+    /// let close = camera.depth().encoding(Encoding::MILLIMETRE).await?;
+    /// assert!(close.wire_bytes() < exact.wire_bytes() / 5);
+    /// let pairs = exact.pixels().metres().iter().zip(close.pixels().metres());
+    /// let finite = pairs.filter(|(exact, _)| exact.is_finite());
+    /// assert!(finite.into_iter().all(|(exact, close)| (exact - close).abs() < 1.001e-3));
+    /// assert!(camera.flow().encoding(Encoding::MILLIMETRE).await.is_err());
+    /// # client.close().await?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub fn encoding(mut self, choice: impl Into<EncodingChoice>) -> Self {
+        let choice = choice.into();
+        let Ok(job) = &mut self.job else { return self };
+        let mut concerned = false;
+        job.for_each_view(|view, modalities| {
+            for modality in modalities.iter().filter(|modality| choice.suits(*modality)) {
+                view.encodings = view.encodings.with(modality, choice);
+                concerned = true;
+            }
+        });
+        if !concerned {
+            let (name, choice) = (job.name(), show_choice(&choice));
+            let message = format!("{name} asks for no image that can be encoded as {choice}");
+            self.job = Err(Error::new(ErrorKind::InvalidInput, message));
+        }
         self
     }
 

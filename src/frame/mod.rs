@@ -12,7 +12,9 @@ pub use pixels::{
 };
 pub use samples::Samples;
 
-use crate::{CameraName, FrameSeq, Intrinsics, Modality, RequestId, Tick, Transform};
+use crate::{
+    CameraName, Encoding, FrameSeq, Intrinsics, Modality, RequestId, Tick, Transfer, Transform,
+};
 
 /// A point in the order in which a server executed what it was asked.
 ///
@@ -63,11 +65,18 @@ pub struct FrameInfo {
     pub intrinsics: Option<Intrinsics>,
 }
 
+/// Bytes of an image's pixels when nothing is encoded.
+pub(crate) fn raw_bytes(pixels: &impl PixelData) -> u64 {
+    let count = u64::from(pixels.width()) * u64::from(pixels.height());
+    count.saturating_mul(pixels.modality().bytes_per_pixel() as u64)
+}
+
 /// An image with its camera, tick and time. Cloning shares the pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame<P = Pixels> {
     info: FrameInfo,
     pixels: P,
+    transfer: Transfer,
 }
 
 /// A colour frame.
@@ -82,9 +91,19 @@ pub type NormalsFrame = Frame<Normals>;
 pub type FlowFrame = Frame<Flow>;
 
 impl<P: PixelData> Frame<P> {
-    /// Puts a frame together.
+    /// Puts a frame together, of pixels that were not encoded.
     pub fn new(info: FrameInfo, pixels: P) -> Self {
-        Self { info, pixels }
+        let transfer = Transfer::raw(raw_bytes(&pixels));
+        Self::received(info, pixels, transfer)
+    }
+
+    /// Puts a frame together, of pixels that came so.
+    pub(crate) fn received(info: FrameInfo, pixels: P, transfer: Transfer) -> Self {
+        Self {
+            info,
+            pixels,
+            transfer,
+        }
     }
 
     /// Where and when it was taken.
@@ -100,6 +119,18 @@ impl<P: PixelData> Frame<P> {
     /// The pixels, without the rest.
     pub fn into_pixels(self) -> P {
         self.pixels
+    }
+
+    /// How the pixels came: raw, or encoded and with which parameters. Unless it
+    /// [loses](Encoding::is_lossless) they are the engine's, bit for bit.
+    pub fn encoding(&self) -> Encoding {
+        self.transfer.encoding
+    }
+
+    /// Bytes that the pixels took on the wire. What gRPC's own compression saves
+    /// is not in it.
+    pub fn wire_bytes(&self) -> u64 {
+        self.transfer.wire_bytes
     }
 
     /// Which kind of image this is.
@@ -135,10 +166,14 @@ impl Frame<Pixels> {
     ///
     /// The frame itself, when it is of another modality.
     pub fn typed<P: TypedPixels>(self) -> Result<Frame<P>, Box<Self>> {
-        let Self { info, pixels } = self;
+        let Self {
+            info,
+            pixels,
+            transfer,
+        } = self;
         match P::from_pixels(pixels) {
-            Ok(pixels) => Ok(Frame { info, pixels }),
-            Err(pixels) => Err(Box::new(Self { info, pixels })),
+            Ok(pixels) => Ok(Frame::received(info, pixels, transfer)),
+            Err(pixels) => Err(Box::new(Self::received(info, pixels, transfer))),
         }
     }
 }

@@ -16,8 +16,10 @@ use super::{
     subscriptions::{Control, Sink, Subscriptions},
 };
 use crate::{
-    Answer, CameraName, Capability, CaptureSet, CapturedImage, Command, ErrorCode, ModalitySet,
-    SceneQuery, ServerInfo, ServerLimits, Subscription, Tick, Transform, View,
+    Answer, CameraName, Capability, CaptureSet, CapturedImage, Command, EncodingSupport, ErrorCode,
+    ModalitySet, Pixels, SceneQuery, ServerInfo, ServerLimits, Subscription, Tick, Transfer,
+    Transform, View,
+    frame::raw_bytes,
     wire::reply::{Failure, Meta},
 };
 
@@ -151,6 +153,7 @@ impl<E: Engine> Executor<E> {
             protocol_version: 1,
             capabilities,
             modalities: info.modalities,
+            encodings: EncodingSupport::built_in(),
             limits: self.limits,
             tick_rate_hz: info.tick_rate_hz,
             paused: !self.running,
@@ -394,10 +397,11 @@ impl<E: Engine> Executor<E> {
         check::captured(&captured, views, include_scene)?;
         let pairs = captured.views.into_iter().zip(views);
         let images = pairs.flat_map(|(view, asked)| {
-            let image = move |pixels| CapturedImage {
+            let image = move |pixels: Pixels| CapturedImage {
                 camera: asked.camera.clone(),
                 pose: Some(view.pose),
                 intrinsics: Some(view.intrinsics),
+                transfer: Transfer::raw(raw_bytes(&pixels)),
                 pixels,
             };
             view.images.into_iter().map(image)

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::{
     Engine, EngineError, PixelBuffers,
     clock::wall_clock,
+    encode::Encoders,
     executor::{Executor, Ran, Runnable},
     faults::{self, FaultPlan, Wire},
     outbox::Writer,
@@ -113,6 +114,7 @@ pub(super) struct Host {
     way: Way,
     faults: Option<Arc<FaultPlan>>,
     pub(super) limits: ServerLimits,
+    pub(super) encoders: Encoders,
 }
 
 #[derive(Clone)]
@@ -220,6 +222,7 @@ impl Host {
             way,
             faults,
             limits,
+            encoders: Encoders::default(),
         };
         Ok((host, EngineThread(thread)))
     }

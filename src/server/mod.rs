@@ -9,6 +9,7 @@ mod catalog;
 mod check;
 mod clock;
 mod config;
+mod encode;
 mod engine;
 mod executor;
 pub mod faults;

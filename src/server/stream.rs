@@ -18,6 +18,7 @@ use tonic::{Status, Streaming};
 use super::{
     EngineError, PixelBuffers,
     access::Caller,
+    encode::{self, Lane},
     executor::{Ran, Runnable},
     faults::Wire,
     host::{Host, Interest, Job, Reply, Work, failure, unexecuted},
@@ -27,7 +28,7 @@ use super::{
     subscriptions::{Control, Sink},
 };
 use crate::{
-    Answer, ErrorCode,
+    Answer, Encoding, ErrorCode,
     proto::{ActionRequest, FrameResponse},
     wire::{
         reply::{Failure, Meta},
@@ -105,9 +106,11 @@ pub(super) fn serve(
     } = serving;
     let (writer, reader) = outbox(host.limits.max_in_flight as usize);
     let named = writer.downgrade();
+    let host_encoders = host.encoders.clone();
     let session = Session {
         host,
         caller,
+        lane: Lane::new(host_encoders),
         writer,
         jobs: Vec::with_capacity(PER_TURN),
         taken: 0,
@@ -169,6 +172,7 @@ struct Session {
     host: Host,
     caller: Caller,
     writer: Writer,
+    lane: Arc<Lane>,
     /// Taken in and not handed over yet; empty between turns.
     jobs: Vec<Job>,
     /// How many requests have been taken in.
@@ -217,11 +221,14 @@ impl Session {
         let allowed = self.caller.check(&asked);
         match asked {
             Asked::One(command) => {
-                let reply = self.reply(id, Shape::One(FailsAs::of(&command)), place);
+                let mut reply = self.reply(id, Shape::One(FailsAs::of(&command)), place);
+                reply.wanted = encode::wanted(&command);
                 self.submit(allowed, Work::Run(Runnable::One(command)), reply);
             }
             Asked::Batch(items) => {
-                let (ids, commands) = items.into_iter().unzip();
+                let (ids, commands): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+                let wanted = commands.iter().map(encode::wanted);
+                let ids = ids.into_iter().zip(wanted).collect();
                 let reply = self.reply(id, Shape::Batch(ids), place);
                 self.submit(allowed, Work::Run(Runnable::Batch(commands)), reply);
             }
@@ -230,6 +237,8 @@ impl Session {
                 let sink = Box::new(Pusher {
                     id: id.clone(),
                     writer: self.writer.downgrade(),
+                    lane: self.lane.clone(),
+                    wanted: encode::wanted_of_set(&subscription.set),
                     subscribed: self.subscribed.clone(),
                     slots: self.slots.clone(),
                 });
@@ -277,6 +286,8 @@ impl Session {
             shape,
             number: self.taken,
             cancelled: self.cancelled.clone(),
+            lane: self.lane.clone(),
+            wanted: Vec::new(),
             writer: self.writer.clone(),
             slots: self.slots.clone(),
             wire: self.caller.wire.clone(),
@@ -325,7 +336,8 @@ fn poll_requests(
 /// What is needed to word the reply.
 enum Shape {
     One(FailsAs),
-    Batch(Vec<String>),
+    /// The items, each with the encodings of its images.
+    Batch(Vec<(String, Vec<Encoding>)>),
     /// A subscription, or something not understood.
     Other,
 }
@@ -337,6 +349,9 @@ struct StreamReply {
     number: u64,
     cancelled: Arc<Cancelled>,
     writer: Writer,
+    lane: Arc<Lane>,
+    /// The encodings of the images of a single command.
+    wanted: Vec<Encoding>,
     slots: Slots,
     wire: Option<Arc<Wire>>,
     /// Goes with the last message.
@@ -357,19 +372,27 @@ impl StreamReply {
         let id = std::mem::take(&mut self.id);
         let message = reply_out::failed(id, response, failure, meta);
         let place = self.place.take();
-        self.writer.push([Outgoing { message, place }]);
+        let message = [Outgoing { message, place }];
+        self.lane.send(&self.writer, message, &[]);
     }
 
     /// The last answer of the request takes its place along.
-    fn succeed(&mut self, id: &str, responses: Vec<Response>, meta: Meta, is_last: bool) {
+    fn succeed(
+        &mut self,
+        id: &str,
+        responses: Vec<Response>,
+        meta: Meta,
+        (wanted, is_last): (&[Encoding], bool),
+    ) {
         let count = responses.len();
         let messages = reply_out::success(id, responses, meta).enumerate();
         let place = &mut self.place;
-        self.writer.push(messages.map(|(index, message)| {
+        let messages = messages.map(|(index, message)| {
             let last = is_last && index + 1 == count;
             let place = if last { place.take() } else { None };
             Outgoing { message, place }
-        }));
+        });
+        self.lane.send(&self.writer, messages, wanted);
     }
 
     /// A single answer, which needs no list.
@@ -377,7 +400,12 @@ impl StreamReply {
         let id = std::mem::take(&mut self.id);
         let message = reply_out::part(id, response, meta, (0, 1));
         let place = self.place.take();
-        to.push([Outgoing { message, place }]);
+        let message = [Outgoing { message, place }];
+        if to.is_same(&self.writer) {
+            self.lane.send(to, message, &[]);
+        } else {
+            to.push(message);
+        }
     }
 }
 
@@ -412,7 +440,8 @@ impl Reply for StreamReply {
                 }
                 Responses::Several(responses) => {
                     let id = std::mem::take(&mut self.id);
-                    self.succeed(&id, responses, meta, true);
+                    let wanted = std::mem::take(&mut self.wanted);
+                    self.succeed(&id, responses, meta, (&wanted, true));
                 }
             },
             Ran::Batch(Ok(answers), meta) => {
@@ -422,8 +451,9 @@ impl Reply for StreamReply {
                     return None;
                 };
                 let count = answers.len();
-                for (id, (answer, meta)) in ids.iter().zip(answers) {
-                    self.succeed(id, reply_out::responses(answer).into_vec(), meta, false);
+                for ((id, wanted), (answer, meta)) in ids.iter().zip(answers) {
+                    let responses = reply_out::responses(answer).into_vec();
+                    self.succeed(id, responses, meta, (wanted, false));
                 }
                 // After its items, so it takes their way.
                 let writer = self.writer.clone();
@@ -442,6 +472,9 @@ struct Pusher {
     id: String,
     /// Weak, so that a subscription does not keep a stream open that is to end.
     writer: WeakWriter,
+    lane: Arc<Lane>,
+    /// The encodings of the images, in their order.
+    wanted: Vec<Encoding>,
     subscribed: Subscribed,
     slots: Slots,
 }
@@ -471,12 +504,13 @@ impl Sink for Pusher {
             Ok(answer) => {
                 let responses = reply_out::responses(answer).into_vec();
                 let messages = reply_out::success(&self.id, responses, meta);
-                writer.push(messages.map(numbered));
+                let messages = messages.map(numbered);
+                self.lane.send(&writer, messages, &self.wanted);
             }
             Err(error) => {
                 let failure = failure(error);
                 let message = reply_out::failed(self.id.clone(), None, failure, meta);
-                writer.push([numbered(message)]);
+                self.lane.send(&writer, [numbered(message)], &[]);
             }
         }
         writer.flush();

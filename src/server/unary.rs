@@ -8,6 +8,7 @@ use tonic::{Code, Response, Status};
 use super::{
     EngineError,
     access::Caller,
+    encode,
     executor::{Ran, Runnable},
     faults::Wire,
     host::{Host, Interest, Reply, Work},
@@ -135,14 +136,19 @@ pub(super) async fn image(
     caller: Caller,
     command: Command,
 ) -> Result<Response<proto::ImageResponse>, Status> {
+    let wanted = encode::wanted(&command).first().copied();
     let (result, meta) = run(host, caller, command).await?;
     let Answer::Images(mut images, _) = result.map_err(status)? else {
         return Err(unexpected());
     };
-    let image = images.pop().ok_or_else(unexpected)?;
+    let image = image_out::encode(images.pop().ok_or_else(unexpected)?);
+    let image = match wanted {
+        Some(wanted) => host.encoders.encode(image, wanted).await,
+        None => image,
+    };
     Ok(Response::new(proto::ImageResponse {
         meta: meta_of(meta, None),
-        ..image_out::encode(image)
+        ..image
     }))
 }
 

@@ -11,7 +11,11 @@ use std::{
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use tonic::{Request, Status, Streaming, metadata::MetadataValue};
 
-use super::{receive::Received, transport::Connector};
+use super::{
+    meter::{LinkRate, Metered},
+    receive::Received,
+    transport::Connector,
+};
 use crate::{Error, ErrorKind};
 
 /// Names a stream, so that a second call can ask for its replies.
@@ -59,7 +63,7 @@ pub(super) fn replies(
 async fn open(connector: &Connector, name: &StreamName) -> Result<Streaming<Received>, Status> {
     let line = connector.another_line().await;
     let line = line.map_err(|error| Status::from_error(error.into()))?;
-    let (mut stub, codec) = connector.stream(line, false);
+    let (mut stub, codec) = connector.stream(Metered::new(line, LinkRate::default()), false);
     let mut request = Request::new(stream::empty());
     name.put(REPLIES_OF_HEADER, &mut request);
     let ready = stub.ready().await;

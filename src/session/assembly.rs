@@ -40,6 +40,7 @@ impl Assembly {
                     modality: *modality,
                     width: view.width,
                     height: view.height,
+                    encoding: view.encodings.get(*modality),
                 };
                 (vec![expected], false)
             }
@@ -51,6 +52,7 @@ impl Assembly {
                         modality,
                         width: view.width,
                         height: view.height,
+                        encoding: view.encodings.get(modality),
                     })
                 });
                 (expected.collect(), set.include_scene)

@@ -18,8 +18,10 @@ use tokio::{
 use super::{
     InFlight, InputBuffering, Job, Outcome, Permit, ReconnectPolicy, ResendPolicy,
     burst::{Burst, Join},
+    decoding::{Decoded, Decoding},
     hub::Hub,
     machine::{Action, Machine, Submission},
+    meter::LinkRate,
     pushes::PushedSet,
     receive::Received,
     transport::{Connection, Inbound, Peer, Transport},
@@ -88,6 +90,8 @@ pub(crate) struct Policies {
     pub(crate) resend: ResendPolicy,
     pub(crate) input_buffering: Option<InputBuffering>,
     pub(crate) kept_requests: usize,
+    /// The largest image decoded.
+    pub(crate) max_image_bytes: u64,
 }
 
 /// Starts the task of a session over a connection that is already open.
@@ -115,6 +119,7 @@ pub(crate) fn spawn<T: Transport>(
         actions: Vec::new(),
         readers: HashMap::new(),
         alarm: None,
+        decoding: Decoding::new(policies.max_image_bytes),
     };
     tokio::spawn(async move {
         let reason = driver.run(first).await;
@@ -141,6 +146,7 @@ enum Link<T> {
     Up {
         outbound: mpsc::UnboundedSender<ActionRequest>,
         inbound: Inbound,
+        rate: LinkRate,
         calls: Calls,
         /// Bounded by the requests in flight, and each by its deadline.
         calling: FuturesUnordered<Call>,
@@ -157,6 +163,7 @@ enum Event<T> {
     /// Messages have come; false when none will come any more.
     Messages(bool),
     Called(Result<FrameResponse, CallFailure>),
+    Decoded(Decoded),
     Timer,
 }
 
@@ -187,6 +194,7 @@ struct Driver<T> {
     /// Goes off at this time or, when what it was for has ended, for nothing: that
     /// is cheaper than to set it anew with every request that ends.
     alarm: Option<(Instant, Pin<Box<Sleep>>)>,
+    decoding: Decoding,
 }
 
 impl<T: Transport> Driver<T> {
@@ -217,9 +225,8 @@ impl<T: Transport> Driver<T> {
                     }
                 }
                 Event::Messages(more) => self.received(&mut turn.messages, more),
-                Event::Called(Ok(message)) => {
-                    self.machine.message(message, now(), &mut self.actions);
-                }
+                Event::Called(Ok(message)) => self.arrived(message, now()),
+                Event::Decoded(decoded) => self.decoded(decoded),
                 Event::Called(Err(failure)) => {
                     let CallFailure { id, error } = failure;
                     self.machine.call_failed(id, &error, &mut self.actions);
@@ -255,9 +262,11 @@ impl<T: Transport> Driver<T> {
                 },
             }
         };
+        let decoded = self.decoding.next();
         tokio::select! {
             count = self.orders.recv_many(&mut turn.orders, PER_TURN) => Event::Orders(count),
             event = network => event,
+            decoded = decoded => Event::Decoded(decoded),
             () = timer => Event::Timer,
         }
     }
@@ -280,10 +289,11 @@ impl<T: Transport> Driver<T> {
 
     fn received(&mut self, messages: &mut Vec<Result<Received, Error>>, more: bool) {
         let now = now();
+        self.note_link();
         for message in messages.drain(..) {
             match message {
                 Ok(Received::Message(message)) => {
-                    self.machine.message(message, now, &mut self.actions);
+                    self.arrived(message, now);
                 }
                 Ok(Received::TooLong { request_id, bytes }) => {
                     self.machine.too_long(&request_id, bytes, &mut self.actions);
@@ -294,6 +304,37 @@ impl<T: Transport> Driver<T> {
         if !more {
             let message = "the server ended the stream";
             self.lost(Error::new(ErrorKind::Unreachable, message));
+        }
+    }
+
+    /// Passes on what is known of the link.
+    fn note_link(&mut self) {
+        if let Link::Up { rate, .. } = &self.link
+            && let Some(bytes_per_s) = rate.take()
+        {
+            self.machine.encodings.auto.link(bytes_per_s);
+        }
+    }
+
+    /// A message came, whose image may have to be decoded first.
+    fn arrived(&mut self, message: FrameResponse, now: Instant) {
+        if let Some(message) = self.decoding.pass(message) {
+            self.machine.message(message, now, &mut self.actions);
+        }
+    }
+
+    /// A message whose image has been decoded, or which came after one.
+    fn decoded(&mut self, decoded: Decoded) {
+        let Decoded { message, result } = decoded;
+        let out = &mut self.actions;
+        match result {
+            Ok(measured) => {
+                if let Some(measured) = measured {
+                    self.machine.encodings.encoded(&measured);
+                }
+                self.machine.message(message, now(), out);
+            }
+            Err(error) => self.machine.undecodable(&message, error, now(), out),
         }
     }
 
@@ -351,6 +392,7 @@ impl<T: Transport> Driver<T> {
             outbound: connection.outbound,
             inbound: connection.inbound,
             calls: connection.calls,
+            rate: connection.rate,
             calling: FuturesUnordered::new(),
         };
         // Receivers may all be gone; then nobody needs to know.
@@ -361,6 +403,7 @@ impl<T: Transport> Driver<T> {
     fn lost(&mut self, error: Error) {
         tracing::warn!(%error, "connection lost");
         self.link = Link::Down;
+        self.decoding.clear();
         let random = fastrand::f64();
         self.machine.lost(error, random, now(), &mut self.actions);
     }

@@ -1,8 +1,8 @@
 //! One pending request: what it asked, what has come of the reply, who waits.
 
-use super::{assembly::Assembly, machine::Via};
+use super::{assembly::Assembly, encodings::Negotiator, machine::Via};
 use crate::{
-    Answer, Command, RequestId, Subscription,
+    Answer, Command, ModalitySet, RequestId, Subscription, View,
     frame::Stamp,
     proto::{ActionRequest, frame_response::Response},
     wire::{
@@ -68,13 +68,38 @@ impl Job {
         (1..self.id_count()).map(move |offset| RequestId::new(own.get() + offset))
     }
 
-    pub(crate) fn to_wire(&self, id: RequestId) -> ActionRequest {
-        let asked = match self {
-            Self::One(command) => Asked::One(command.clone()),
-            Self::Subscribe(subscription) => Asked::Subscribe(subscription.clone()),
+    /// The views whose images it asks for, with what of each.
+    pub(crate) fn for_each_view(&mut self, mut see: impl FnMut(&mut View, ModalitySet)) {
+        let commands = match self {
+            Self::One(command) => std::slice::from_mut(command),
+            Self::Batch(commands) => commands,
+            Self::Subscribe(subscription) => {
+                let views = subscription.set.views.iter_mut();
+                return views.for_each(|(view, modalities)| see(view, *modalities));
+            }
+        };
+        for command in commands {
+            match command {
+                Command::Capture { view, modality } => see(view, (*modality).into()),
+                Command::CaptureSet(set) => {
+                    let views = set.views.iter_mut();
+                    views.for_each(|(view, modalities)| see(view, *modalities));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The message, with the encodings that are best for this server now.
+    pub(crate) fn to_wire(&self, id: RequestId, encodings: &Negotiator) -> ActionRequest {
+        let mut job = self.clone();
+        job.for_each_view(|view, modalities| encodings.resolve(view, modalities));
+        let asked = match job {
+            Self::One(command) => Asked::One(command),
+            Self::Subscribe(subscription) => Asked::Subscribe(subscription),
             Self::Batch(commands) => {
                 let ids = self.item_ids(id).map(|id| id.to_string());
-                Asked::Batch(ids.zip(commands.iter().cloned()).collect())
+                Asked::Batch(ids.zip(commands).collect())
             }
         };
         request::encode(id.to_string(), asked)

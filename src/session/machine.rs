@@ -12,13 +12,14 @@ use std::{
 
 use super::{
     Outcome, ReconnectPolicy, ResendPolicy,
+    encodings::Negotiator,
     entry::{Entry, Job},
     plain::{PlainServer, Prepared, To},
     pushes::{PushedSet, Pushes},
 };
 use crate::{
-    Answer, CameraName, CapturedImage, Error, ErrorKind, Frame, FrameSeq, Modality, RequestId,
-    ServerInfo, Tick,
+    Answer, CameraName, CapturedImage, Encoding, Error, ErrorKind, Frame, FrameSeq, Modality,
+    RequestId, ServerInfo, Tick,
     frame::{FrameInfo, Moment, PixelData, Stamp},
     pending::{ById, Pending},
     proto::{ActionRequest, FrameResponse, frame_response::Response},
@@ -94,6 +95,7 @@ pub(crate) struct Machine<W> {
     unsent: VecDeque<RequestId>,
     /// Only of use while the link is open to a plain server.
     plain: PlainServer,
+    pub(crate) encodings: Negotiator,
     /// How often the connection, or the attempt to make one, has failed since the
     /// last good message: one that belongs to a request and could be read.
     failures: u32,
@@ -119,6 +121,7 @@ impl<W> Machine<W> {
             items: ById::default(),
             unsent: VecDeque::new(),
             plain: PlainServer::new(),
+            encodings: Negotiator::default(),
             failures: 0,
             last_loss: None,
             run: 0,
@@ -189,7 +192,7 @@ impl<W> Machine<W> {
         let prepared = match entry.via {
             Via::Unary(_) if plain => self.plain.prepare_call(id, &entry.job),
             Via::Stream if plain => self.plain.prepare(id, &entry.job),
-            Via::Unary(_) | Via::Stream => Prepared::Send(entry.job.to_wire(id)),
+            Via::Unary(_) | Via::Stream => Prepared::Send(entry.job.to_wire(id, &self.encodings)),
         };
         match prepared {
             Prepared::Send(request) => {
@@ -257,6 +260,7 @@ impl<W> Machine<W> {
         self.link = Link::Open {
             plain: info.is_none(),
         };
+        self.encodings.opened(info);
         let instance = info.map(|info| info.instance_id.clone());
         // A plain server cannot be told from its successor, and need not be: its
         // order is counted here.
@@ -276,8 +280,8 @@ impl<W> Machine<W> {
         if !self.unsent.contains(&id)
             && let Some(subscription) = self.pushes.to_restore(id)
         {
-            let asked = Asked::Subscribe(subscription);
-            out.push(Action::Send(request::encode(id.to_string(), asked)));
+            let job = Job::Subscribe(subscription);
+            out.push(Action::Send(job.to_wire(id, &self.encodings)));
         }
     }
 
@@ -326,6 +330,26 @@ impl<W> Machine<W> {
         } else if self.pending.get_mut(owner).is_some_and(|entry| entry.sent) {
             self.fail(owner, &error, out);
         }
+    }
+
+    /// A message came whose image cannot be decoded.
+    pub(crate) fn undecodable(
+        &mut self,
+        message: &FrameResponse,
+        error: WireError,
+        now: Instant,
+        out: &mut Vec<Action<W>>,
+    ) {
+        let Some(To::Request(id)) = To::parse(&message.request_id) else {
+            return;
+        };
+        let number = message.meta.as_ref().map_or(0, |meta| meta.push_number);
+        if self.pushes.contains(id) && number > 0 {
+            self.push(id, number, Err(error), now, out);
+            return;
+        }
+        let owner = self.items.get(&id).map_or(id, |&(batch, _)| batch);
+        self.bad_reply(owner, &error, out);
     }
 
     /// A message that belongs to a request.
@@ -523,7 +547,11 @@ impl<W> Machine<W> {
     /// Turns images into frames, each with its number.
     fn number(&mut self, id: RequestId, answer: Answer, stamp: Stamp) -> Answer<Arc<Frame>> {
         answer.map_images(|image: CapturedImage| {
-            let key = (image.camera.clone(), image.pixels.modality());
+            let modality = image.pixels.modality();
+            if image.transfer.encoding == Encoding::Raw {
+                self.encodings.auto.raw(modality);
+            }
+            let key = (image.camera.clone(), modality);
             let count = self.frame_counts.entry(key).or_default();
             *count += 1;
             let info = FrameInfo {
@@ -534,7 +562,7 @@ impl<W> Machine<W> {
                 pose: image.pose,
                 intrinsics: image.intrinsics,
             };
-            Arc::new(Frame::new(info, image.pixels))
+            Arc::new(Frame::received(info, image.pixels, image.transfer))
         })
     }
 

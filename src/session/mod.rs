@@ -7,14 +7,17 @@ mod aside;
 mod assembly;
 mod backoff;
 mod burst;
+mod decoding;
 mod dial;
 mod driver;
+mod encodings;
 mod entry;
 mod hub;
 mod limiter;
 mod machine;
 #[cfg(test)]
 mod machine_tests;
+mod meter;
 mod plain;
 mod pushes;
 mod receive;

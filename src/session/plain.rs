@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::entry::Job;
+use super::{encodings::Negotiator, entry::Job};
 use crate::{
     Command, PartialTransform, RequestId, Transform,
     proto::ActionRequest,
@@ -104,7 +104,7 @@ impl PlainServer {
                 self.last_read = Some(id);
             }
             self.sent(To::Request(id), false);
-            return Prepared::Send(job.to_wire(id));
+            return Prepared::Send(job.to_wire(id, &Negotiator::default()));
         };
         let base = match (transform.location, transform.rotation, self.pose) {
             (Some(location), Some(rotation), _) => Transform::new(location, rotation),
@@ -123,7 +123,7 @@ impl PlainServer {
                 scale: transform.scale,
             },
         });
-        Prepared::Send(whole.to_wire(id))
+        Prepared::Send(whole.to_wire(id, &Negotiator::default()))
     }
 
     /// The message for a request that goes beside the stream, where no order
@@ -141,7 +141,7 @@ impl PlainServer {
             }
             self.last_read = None;
         }
-        Prepared::Send(job.to_wire(id))
+        Prepared::Send(job.to_wire(id, &Negotiator::default()))
     }
 
     fn ask(&mut self, id: RequestId) -> Prepared {

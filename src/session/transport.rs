@@ -15,6 +15,7 @@ use tonic::{
 use super::{
     aside::{self, STREAM_HEADER, StreamName},
     dial::{self, Dialing, Line},
+    meter::{LinkRate, Metered},
     receive::{Extras, Received, SplitChannel, StreamCodec},
     shared::{SHARED_HEADER, SharedCount, SharedFrames},
     unary::{self, Calls},
@@ -42,6 +43,7 @@ pub(crate) struct Connection {
     pub(crate) outbound: mpsc::UnboundedSender<ActionRequest>,
     pub(crate) inbound: Inbound,
     pub(crate) calls: Calls,
+    pub(crate) rate: LinkRate,
 }
 
 /// Messages from the server; ends or fails once, when the connection is gone.
@@ -64,6 +66,8 @@ pub(crate) struct Connector {
     pub(crate) connect_timeout: Duration,
     pub(crate) max_message_bytes: usize,
     pub(crate) gzip: bool,
+    /// Whether images may be encoded, which leaves nothing for gzip to do.
+    pub(crate) encodes: bool,
     /// Where the pixels of received frames go.
     pub(crate) pool: Arc<BufferPool>,
     /// Counts the frames that came through shared memory; `None` when none may.
@@ -104,9 +108,9 @@ impl Connector {
     /// `compressed` when requests are to be, too.
     pub(super) fn stream(
         &self,
-        channel: Line,
+        channel: Metered<Line>,
         compressed: bool,
-    ) -> (Grpc<SplitChannel<Line>>, StreamCodec) {
+    ) -> (Grpc<SplitChannel<Metered<Line>>>, StreamCodec) {
         let (limit, extras) = (self.max_message_bytes, Extras::default());
         let channel = SplitChannel::new(channel, limit, self.pool.clone(), extras.clone());
         let stream = Grpc::new(channel)
@@ -300,7 +304,11 @@ impl Transport for Connector {
         let (channel, peer) = self.reach().await?;
         let (outbound, requests) = mpsc::unbounded_channel();
         let mut request = Request::new(UnboundedReceiverStream::new(requests));
-        if self.gzip {
+        let encodes = match &peer {
+            Peer::Synthcap(info) => self.encodes && !info.encodings.is_empty(),
+            Peer::Plain => false,
+        };
+        if self.gzip && !encodes {
             let metadata = request.metadata_mut();
             metadata.insert(COMPRESS_HEADER, MetadataValue::from_static("gzip"));
         }
@@ -310,8 +318,9 @@ impl Transport for Connector {
         }
         let connector = self.clone();
         let calls = unary::calls(self.stub(channel.clone(), Some(&peer)));
+        let rate = LinkRate::default();
         let compressed = self.gzip && matches!(peer, Peer::Synthcap(_));
-        let (mut stub, codec) = self.stream(channel, compressed);
+        let (mut stub, codec) = self.stream(Metered::new(channel, rate.clone()), compressed);
         let name = self.wants_replies_aside(&peer).then(StreamName::random);
         if let Some(name) = &name {
             name.put(STREAM_HEADER, &mut request);
@@ -346,6 +355,7 @@ impl Transport for Connector {
             outbound,
             inbound: Box::pin(messages),
             calls,
+            rate,
         })
     }
 }

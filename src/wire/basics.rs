@@ -1,6 +1,6 @@
 //! Vectors, transforms, cameras, objects.
 
-use super::WireError;
+use super::{WireError, encoding::Accepted};
 use crate::{
     Box2, Box3, CameraState, ErrorCode, Intrinsics, Label, Modality, ModalitySet, ObjectState,
     ObjectView, PartialTransform, Rotator, SceneState, Transform, Vec3, View, proto,
@@ -139,10 +139,14 @@ pub(crate) fn modality(number: i32) -> Option<Modality> {
 }
 
 pub(crate) fn capture_view(view: View, modalities: ModalitySet) -> proto::CaptureView {
+    let accepted = Accepted::of(&view, modalities);
     proto::CaptureView {
         camera_name: (&view.camera).into(),
         width: view.width,
         height: view.height,
+        accepted_encodings: accepted.encodings,
+        jpeg_quality: accepted.jpeg_quality,
+        max_depth_error_um: accepted.max_depth_error_um,
         modalities: modalities
             .iter()
             .map(|modality| proto::Modality::from(modality) as i32)
@@ -152,10 +156,16 @@ pub(crate) fn capture_view(view: View, modalities: ModalitySet) -> proto::Captur
 
 impl From<proto::CaptureView> for View {
     fn from(view: proto::CaptureView) -> Self {
+        let accepted = Accepted {
+            encodings: view.accepted_encodings,
+            jpeg_quality: view.jpeg_quality,
+            max_depth_error_um: view.max_depth_error_um,
+        };
         Self {
             camera: view.camera_name.into(),
             width: view.width,
             height: view.height,
+            encodings: accepted.choose(),
         }
     }
 }

@@ -151,6 +151,7 @@ fn expected() -> BoxedStrategy<image::Expected> {
             modality,
             width,
             height,
+            encoding: None,
         })
         .boxed()
 }
@@ -261,6 +262,7 @@ proptest! {
             modality,
             width: 0,
             height: 0,
+            encoding: None,
         };
         let pixels = message.width as usize * message.height as usize;
         let right = message.image_data.len() == pixels * modality.bytes_per_pixel();

@@ -1,8 +1,10 @@
 //! Images, as a client reads them: what to believe of them.
 
-use super::{WireError, basics};
+use std::time::Duration;
+
+use super::{WireError, basics, encoding};
 use crate::{
-    CameraName, CapturedImage, Label, Modality, Pixels,
+    CameraName, CapturedImage, Encoding, EncodingChoice, Label, Modality, Pixels, Transfer,
     frame::{Depth, Flow, FlowDirection, Normals, Rgb, Segmentation},
     proto,
 };
@@ -30,8 +32,11 @@ pub(crate) struct Expected {
     pub(crate) width: u32,
     /// Pixels; 0: whatever the server chose.
     pub(crate) height: u32,
+    /// What the image may have lost.
+    pub(crate) encoding: Option<EncodingChoice>,
 }
 
+/// Reads an image whose pixels have been decoded, if they were encoded.
 pub(crate) fn decode(
     image: proto::ImageResponse,
     expected: &Expected,
@@ -60,12 +65,16 @@ fn decode_described(
             info.modality
         )));
     }
-    if info.encoding != proto::Encoding::Raw as i32
-        || info.pixel_type != pixel_type(modality) as i32
-    {
+    let encoding = encoding::stated(&info, modality);
+    let (Some(encoding), true) = (encoding, info.pixel_type == pixel_type(modality) as i32) else {
         return Err(WireError::new(format!(
             "the {modality} image has pixel type {} in encoding {}, which were not asked for",
             info.pixel_type, info.encoding
+        )));
+    };
+    if !encoding.may_stand_for(expected.encoding) {
+        return Err(WireError::new(format!(
+            "the {modality} image came as {encoding}, which loses more than was asked for"
         )));
     }
     let differs = |asked: u32, got: u32| asked != 0 && asked != got;
@@ -85,8 +94,17 @@ fn decode_described(
         Ok(proto::FlowDirection::Forward) => FlowDirection::Forward,
         _ => FlowDirection::Backward,
     };
+    let transfer = Transfer {
+        encoding,
+        wire_bytes: match encoding {
+            Encoding::Raw => image.image_data.len() as u64,
+            _ => info.encoded_bytes,
+        },
+        encode_time: Duration::from_nanos(info.encode_time_ns),
+    };
     let labels = info.labels.into_iter().map(Label::from).collect();
     Ok(CapturedImage {
+        transfer,
         pixels: pixels(modality, image, labels, direction)?,
         camera: info.camera_name.into(),
         pose: Some(basics::transform(info.camera_pose, "the camera's pose")?),
@@ -130,6 +148,7 @@ fn decode_plain(
         )));
     }
     let (width, height) = plain_size(&image, expected)?;
+    let transfer = Transfer::raw(image.image_data.len() as u64);
     let rgb = Rgb::new(width, height, image.image_data)
         .map_err(|error| WireError::new(error.to_string()))?;
     Ok(CapturedImage {
@@ -137,6 +156,7 @@ fn decode_plain(
         camera: expected.camera.clone(),
         pose: None,
         intrinsics: None,
+        transfer,
         pixels: rgb.into(),
     })
 }

@@ -18,6 +18,7 @@ fn format_name(modality: Modality) -> &'static str {
     }
 }
 
+/// An image, raw.
 pub(crate) fn encode(image: CapturedImage) -> proto::ImageResponse {
     let modality = image.pixels.modality();
     let (width, height) = (image.pixels.width(), image.pixels.height());
@@ -46,6 +47,7 @@ pub(crate) fn encode(image: CapturedImage) -> proto::ImageResponse {
             intrinsics: image.intrinsics.map(Into::into),
             flow_direction: direction as i32,
             labels: labels.into_iter().map(Into::into).collect(),
+            ..Default::default()
         }),
         meta: None,
         shared: None,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{WireError, basics};
+use super::{WireError, basics, encoding::EncodingSupport};
 use crate::{
     CameraState, Capability, ServerInfo, ServerLimits, Tick,
     proto::{self, Capability as Wire},
@@ -52,6 +52,7 @@ pub(crate) fn decode(info: proto::ServerInfo) -> Result<ServerInfo, WireError> {
             .filter_map(capability)
             .collect(),
         modalities: modalities.filter_map(basics::modality).collect(),
+        encodings: EncodingSupport::from_numbers(info.encodings.iter().copied()),
         limits: ServerLimits {
             max_width: limits.max_width,
             max_height: limits.max_height,

@@ -43,6 +43,7 @@ pub(crate) fn encode(info: ServerInfo, server_time_ns: u64) -> proto::ServerInfo
         server_time_ns,
         instance_id: info.instance_id,
         shared_memory_socket: info.shared_memory_socket.unwrap_or_default(),
+        encodings: info.encodings.to_numbers(),
     }
 }
 

@@ -4,6 +4,9 @@
 //! Decoding never trusts the peer: what does not fit is a [`WireError`].
 
 pub(crate) mod basics;
+pub(crate) mod encoding;
+#[cfg(feature = "server")]
+pub(crate) mod encoding_out;
 #[cfg(test)]
 mod hostile_tests;
 pub(crate) mod image;

@@ -1,6 +1,6 @@
 //! Commands, as a client asks them.
 
-use super::basics;
+use super::{basics, encoding::Accepted};
 use crate::{
     CameraName, CaptureSet, Command, Environment, Lens, Light, Modality, ModalitySet, ObjectName,
     PartialTransform, SceneQuery, Subscription, View,
@@ -130,10 +130,14 @@ fn set_camera_transform(camera: &CameraName, transform: PartialTransform) -> Act
 }
 
 fn capture_action(view: &View, modality: Modality) -> Action {
+    let accepted = Accepted::of(view, modality);
     let request = proto::CaptureRequest {
         camera_name: (&view.camera).into(),
         width: view.width,
         height: view.height,
+        accepted_encodings: accepted.encodings,
+        jpeg_quality: accepted.jpeg_quality,
+        max_depth_error_um: accepted.max_depth_error_um,
     };
     match modality {
         Modality::Rgb => Action::CaptureRgb(request),

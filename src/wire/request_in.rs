@@ -1,6 +1,6 @@
 //! Commands, as a server reads them.
 
-use super::{WireError, basics, request::Asked};
+use super::{WireError, basics, encoding::Accepted, request::Asked};
 use crate::{
     CaptureSet, Command, Environment, Lens, Light, Modality, ModalitySet, PartialTransform,
     SceneQuery, Subscription, View,
@@ -121,11 +121,17 @@ fn partial(transform: Option<proto::Transform>) -> PartialTransform {
 
 /// The command for a capture request, whose modality is named elsewhere.
 pub(crate) fn capture(m: proto::CaptureRequest, modality: Modality) -> Command {
+    let accepted = Accepted {
+        encodings: m.accepted_encodings,
+        jpeg_quality: m.jpeg_quality,
+        max_depth_error_um: m.max_depth_error_um,
+    };
     Command::Capture {
         view: View {
             camera: m.camera_name.into(),
             width: m.width,
             height: m.height,
+            encodings: accepted.choose(),
         },
         modality,
     }

@@ -64,6 +64,12 @@ impl Malformed {
         Self::new("the data end early")
     }
 
+    /// The error of what an encoding that was left out of the build would have
+    /// decoded.
+    pub const fn unsupported() -> Self {
+        Self::new("this build does not read it; turn on the feature `jpeg`")
+    }
+
     const fn trailing() -> Self {
         Self::new("there are more data than the image needs")
     }

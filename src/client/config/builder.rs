@@ -6,7 +6,9 @@ use super::{
     ClientConfig, Compression, Keepalive, LogLevel, Preset, SharedMemory, TlsFiles, sources,
     sources::Layer,
 };
-use crate::{Client, Dialer, Error, InputBuffering, ReconnectPolicy, ResendPolicy, Token};
+use crate::{
+    Client, Dialer, Encodings, Error, InputBuffering, ReconnectPolicy, ResendPolicy, Token,
+};
 
 /// Settings of a client, before it connects.
 ///
@@ -78,6 +80,9 @@ setters! {
     /// Frames through shared memory. Default: where the server offers it and is
     /// on this machine.
     shared_memory: SharedMemory;
+    /// How images travel, per modality, where a request does not say itself.
+    /// Default: the client decides by what it measures.
+    encodings: Encodings;
     /// What happens when the connection is lost. Default: connect again.
     reconnect: ReconnectPolicy;
     /// Which requests are sent again after the connection was lost. Default:

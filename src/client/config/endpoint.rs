@@ -39,6 +39,7 @@ impl ClientConfig {
             connect_timeout: self.connect_timeout,
             max_message_bytes: self.max_message_bytes,
             gzip: self.compression == Compression::Gzip,
+            encodes: self.encodings.any_encodes(),
             pool: BufferPool::new(self.max_pooled_bytes),
             separate_replies: self.separate_replies,
             shared: self.shares_memory().then(SharedCount::default),

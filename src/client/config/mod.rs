@@ -11,7 +11,10 @@ use std::{path::PathBuf, time::Duration};
 pub use builder::ClientBuilder;
 pub use policy::{Compression, Keepalive, KeepalivePolicy, LogLevel, Preset, SharedMemory};
 
-use crate::{Dialer, Error, ErrorKind, InputBuffering, ReconnectPolicy, ResendPolicy, Token};
+use crate::{
+    Dialer, EncodingChoice, Encodings, Error, ErrorKind, InputBuffering, ReconnectPolicy,
+    ResendPolicy, Token, encoding::show_choice,
+};
 
 /// Everything that can be set about a client.
 ///
@@ -89,6 +92,9 @@ pub struct ClientConfig {
     /// Frames through shared memory. Default: where the server offers it and is
     /// on this machine. Elsewhere frames come over the connection.
     pub shared_memory: SharedMemory,
+    /// How images travel, per modality, where a request does not say itself.
+    /// Default: [`EncodingChoice::Auto`](crate::EncodingChoice::Auto) for all.
+    pub encodings: Encodings,
     /// What happens when the connection is lost. Default: connect again, with
     /// gRPC's waits.
     pub reconnect: ReconnectPolicy,
@@ -146,6 +152,7 @@ impl Default for ClientConfig {
             keepalive: Keepalive::OFF,
             compression: Compression::Off,
             shared_memory: SharedMemory::Auto,
+            encodings: Encodings::all(EncodingChoice::Auto),
             reconnect: ReconnectPolicy::default(),
             resend: ResendPolicy::default(),
             input_buffering: None,
@@ -234,6 +241,10 @@ impl ClientConfig {
     /// Names the first setting that cannot work.
     pub(super) fn validate(&self) -> Result<(), Error> {
         self.validate_times()?;
+        if let Some((modality, choice)) = self.encodings.unsuitable() {
+            let choice = show_choice(&choice);
+            return Err(invalid(format!("{modality} cannot be encoded as {choice}")));
+        }
         let in_flight = 1..=1 << 20;
         let windows = 65_535..=MAX_HTTP2_WINDOW_BYTES as usize;
         let frames = 16_384..=MAX_HTTP2_FRAME_BYTES as usize;

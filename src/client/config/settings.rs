@@ -4,7 +4,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{ClientConfig, Compression, KeepalivePolicy, LogLevel, SharedMemory};
-use crate::{Backoff, InputBuffering, ReconnectPolicy, ResendPolicy, Token};
+use crate::{
+    Backoff, EncodingChoice, InputBuffering, Modality, ReconnectPolicy, ResendPolicy, Token,
+    encoding::{choice_from_text, show_choice},
+};
 
 /// A setting that can be given as text.
 #[derive(Debug)]
@@ -46,6 +49,7 @@ macro_rules! settings {
 
 const SECONDS: &str = "a number of seconds above 0, such as 2.5";
 const COUNT: &str = "a whole number above 0";
+const LABELS: &str = "auto, raw or lossless";
 const BYTES: &str = "a whole number of bytes";
 const FILE: &str = "the path of a file";
 
@@ -78,6 +82,16 @@ settings! {
     "keepalive_while_idle", "true or false", keepalive.while_idle, truth, bool::to_string;
     "compression", "off or gzip", compression, Compression::from_text, Compression::to_string;
     "shared_memory", "off or auto", shared_memory, SharedMemory::from_text, SharedMemory::to_string;
+    "encoding_rgb", "auto, raw, lossless, or jpeg:1 to jpeg:100", encodings.rgb,
+        |text| encoding(Modality::Rgb, text), show_encoding;
+    "encoding_depth", "auto, raw, lossless, or quantized: and a length such as 1mm",
+        encodings.depth, |text| encoding(Modality::Depth, text), show_encoding;
+    "encoding_segmentation", LABELS, encodings.segmentation,
+        |text| encoding(Modality::Segmentation, text), show_encoding;
+    "encoding_normals", LABELS, encodings.normals,
+        |text| encoding(Modality::Normals, text), show_encoding;
+    "encoding_flow", LABELS, encodings.flow,
+        |text| encoding(Modality::Flow, text), show_encoding;
     "reconnect", "never, grpc or doubling", reconnect, reconnect, show_reconnect;
     "resend", "never or idempotent", resend, resend, show_resend;
     "input_buffering", "off, on or coalesce", input_buffering, buffering, show_buffering;
@@ -160,6 +174,17 @@ pub(super) fn truth(text: &str) -> Option<bool> {
         "" | "0" | "false" | "no" | "off" => false,
         _ => return None,
     })
+}
+
+fn encoding(modality: Modality, text: &str) -> Option<Option<EncodingChoice>> {
+    let choice = choice_from_text(text)?;
+    choice.suits(modality).then_some(Some(choice))
+}
+
+fn show_encoding(choice: &Option<EncodingChoice>) -> String {
+    choice
+        .as_ref()
+        .map_or_else(|| "raw".to_owned(), show_choice)
 }
 
 fn reconnect(text: &str) -> Option<ReconnectPolicy> {
