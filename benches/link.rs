@@ -15,7 +15,8 @@ mod throttle;
 use std::time::{Duration, Instant};
 
 use synthcap::{
-    CaptureLoop, Client, Encoding, EncodingChoice, Encodings, Modality, SharedMemory, server::Server,
+    CaptureLoop, Client, Encoding, EncodingChoice, Encodings, Modality, SharedMemory,
+    server::Server,
 };
 
 /// Bytes per second that TCP gets out of 1 Gb/s Ethernet.
