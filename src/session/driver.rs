@@ -153,10 +153,6 @@ enum Link<T> {
     },
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one at a time, on the stack"
-)]
 enum Event<T> {
     Orders(usize),
     Connected(T, Result<Connection, Error>),
