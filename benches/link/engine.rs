@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use synthcap::{
-    CameraState, Intrinsics, Modality, ModalitySet, Pixels, SceneState, Transform,
+    CameraName, CameraState, Intrinsics, Modality, ModalitySet, PartialTransform, Pixels,
+    SceneState, Transform,
     server::{Captured, CapturedView, Engine, EngineError, EngineInfo, ResolvedView},
 };
 use synthcap_sim::{SimConfig, Simulator};
@@ -72,6 +73,15 @@ impl Engine for Pictures {
 
     fn tick(&mut self) -> Duration {
         Duration::from_millis(10)
+    }
+
+    fn set_camera_transform(
+        &mut self,
+        _: &CameraName,
+        transform: &PartialTransform,
+    ) -> Result<(), EngineError> {
+        self.camera.pose = transform.over(self.camera.pose);
+        Ok(())
     }
 
     fn capture(&mut self, views: &[ResolvedView], scene: bool) -> Result<Captured, EngineError> {
