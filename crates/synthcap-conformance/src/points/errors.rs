@@ -90,6 +90,7 @@ fn capture(camera: &str, width: u32, height: u32) -> CaptureRequest {
         camera_name: camera.to_owned(),
         width,
         height,
+        ..Default::default()
     }
 }
 
@@ -99,6 +100,7 @@ fn view(camera: &str, modalities: &[i32]) -> CaptureView {
         width: 8,
         height: 8,
         modalities: modalities.to_vec(),
+        ..Default::default()
     }
 }
 

@@ -176,6 +176,7 @@ fn set_of(bench: &Bench, modalities: ModalitySet) -> Action {
             width,
             height,
             modalities: numbers.collect(),
+            ..Default::default()
         }],
         include_scene: false,
     })

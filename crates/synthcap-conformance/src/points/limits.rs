@@ -87,6 +87,7 @@ fn view() -> CaptureView {
         width: 4,
         height: 4,
         modalities: vec![proto::Modality::Rgb as i32],
+        ..Default::default()
     }
 }
 

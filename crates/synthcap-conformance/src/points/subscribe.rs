@@ -42,6 +42,7 @@ fn subscribe(bench: &Bench, credits: u32) -> Action {
             width,
             height,
             modalities: vec![proto::Modality::Rgb as i32],
+            ..Default::default()
         }],
         include_scene: false,
         rate_hz: 0.0,
