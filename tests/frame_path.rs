@@ -11,7 +11,8 @@ use std::sync::{
 
 use common::{TinyEngine, serve};
 use synthcap::{
-    Capability, Client, Dialer, ErrorKind, Modality, ModalitySet, Vec3, server::Server,
+    Capability, Client, Dialer, ErrorKind, Modality, ModalitySet, SharedMemory, Vec3,
+    server::Server,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -26,6 +27,7 @@ async fn a_reply_over_the_limit_fails_its_own_request() -> TestResult {
     let server = serve(TinyEngine::default()).await;
     let client = Client::builder(server.url())
         .max_message_bytes(64 << 10)
+        .shared_memory(SharedMemory::Off)
         .connect()
         .await?;
     let camera = client.default_camera();
@@ -187,22 +189,38 @@ async fn a_lost_connection_of_replies_is_made_again() -> TestResult {
     let address = server.local_addr();
     let (cut, cutting) = watch::channel(false);
     let dials = Arc::new(AtomicUsize::new(0));
+    // What has come over the connection for frames.
+    let came = Arc::new(AtomicUsize::new(0));
+    let counted = came.clone();
     let dialer = Dialer::new(move |_| {
-        let second = dials.fetch_add(1, Ordering::SeqCst) == 1;
-        let mut cutting = cutting.clone();
+        let dial = dials.fetch_add(1, Ordering::SeqCst);
+        let (mut cutting, counted) = (cutting.clone(), counted.clone());
         async move {
-            let far = TcpStream::connect(address).await?;
-            let (near, mut mine) = tokio::io::duplex(1 << 16);
+            let (mut from, mut to) = TcpStream::connect(address).await?.into_split();
+            let (near, mine) = tokio::io::duplex(1 << 16);
+            let (mut asked, mut answered) = tokio::io::split(mine);
             tokio::spawn(async move {
-                let mut far = far;
-                let copied = tokio::io::copy_bidirectional(&mut mine, &mut far);
-                if second {
-                    tokio::select! {
-                        _ = copied => {}
-                        _ = cutting.wait_for(|cut| *cut) => {}
+                let mut bytes = vec![0; 1 << 14];
+                let down = async {
+                    while let Ok(count @ 1..) = from.read(&mut bytes).await {
+                        if dial == 0 {
+                            counted.fetch_add(count, Ordering::SeqCst);
+                        }
+                        if answered.write_all(&bytes[..count]).await.is_err() {
+                            break;
+                        }
                     }
-                } else {
-                    let _ = copied.await;
+                };
+                let cut = async {
+                    match dial {
+                        1 => drop(cutting.wait_for(|cut| *cut).await),
+                        _ => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    () = down => {}
+                    _ = tokio::io::copy(&mut asked, &mut to) => {}
+                    () = cut => {}
                 }
             });
             Ok(near)
@@ -212,7 +230,14 @@ async fn a_lost_connection_of_replies_is_made_again() -> TestResult {
         .dialer(dialer)
         .connect()
         .await?;
-    client.default_camera().set_location(Vec3::ZERO).await?;
+    // A move whose reply did not come with the frames came over the other.
+    loop {
+        let before = came.load(Ordering::SeqCst);
+        client.default_camera().set_location(Vec3::ZERO).await?;
+        if came.load(Ordering::SeqCst) == before {
+            break;
+        }
+    }
     cut.send_replace(true);
     // Hangs if the loss goes unnoticed.
     while client.stats().reconnects == 0 {

@@ -203,6 +203,7 @@ fn only_what_was_asked_for_is_written() {
     assert_eq!(
         entries,
         [
+            "README.md",
             "depth",
             "frames.jsonl",
             "manifest.json",
