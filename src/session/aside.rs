@@ -8,7 +8,7 @@ use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
 };
 
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use tonic::{Request, Status, Streaming, metadata::MetadataValue};
 
 use super::{
@@ -73,15 +73,46 @@ async fn open(connector: &Connector, name: &StreamName) -> Result<Streaming<Rece
     Ok(response.into_inner())
 }
 
+/// What comes over an open stream of replies, and its loss.
+struct Reading {
+    connector: Connector,
+    stream: Streaming<Received>,
+    has_brought: bool,
+}
+
+impl Reading {
+    async fn next(&mut self) -> Result<Received, Error> {
+        match self.stream.next().await {
+            Some(Ok(message)) => {
+                self.has_brought = true;
+                Ok(message)
+            }
+            Some(Err(status)) => Err(self.connector.failed(&status)),
+            None if self.has_brought => {
+                let message = "the server ended the stream of replies";
+                Err(Error::new(ErrorKind::Unreachable, message))
+            }
+            // A proxy that does not pass the headers on opens a stream of no
+            // requests, which ends; the replies come with the frames.
+            None => future::pending().await,
+        }
+    }
+}
+
 fn read(
     connector: Connector,
     stream: Streaming<Received>,
 ) -> impl Stream<Item = Result<Received, Error>> + Send {
-    let ended = || {
-        let message = "the server ended the stream of replies";
-        future::ready(Err(Error::new(ErrorKind::Unreachable, message)))
+    let reading = Reading {
+        connector,
+        stream,
+        has_brought: false,
     };
-    stream
-        .map_err(move |status| connector.failed(&status))
-        .chain(stream::once(future::ready(())).then(move |()| ended()))
+    // Boxed, so that passing it on costs nothing.
+    stream::unfold(Some(Box::new(reading)), async |reading| {
+        let mut reading = reading?;
+        let next = reading.next().await;
+        let rest = next.is_ok().then_some(reading);
+        Some((next, rest))
+    })
 }
