@@ -2,8 +2,8 @@
 //!
 //! # Format
 //!
-//! Two [planes](crate::planes), of the u and the v of all pixels as
-//! [words](crate::planes::order), then the validity bytes as [runs](crate::runs),
+//! Two [planes], of the u and the v of all pixels as
+//! [words](crate::planes::order), then the validity bytes as [runs],
 //! and nothing after them. Invalid pixels keep their vector too.
 
 use crate::{Malformed, check_width, planes, runs};

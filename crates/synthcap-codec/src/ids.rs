@@ -2,7 +2,7 @@
 //!
 //! # Format
 //!
-//! The IDs as [runs](crate::runs), and nothing after them.
+//! The IDs as [runs], and nothing after them.
 
 use crate::{Malformed, runs};
 

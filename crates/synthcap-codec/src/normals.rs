@@ -2,7 +2,7 @@
 //!
 //! # Format
 //!
-//! Three [planes](crate::planes), of the x, the y and the z of all pixels as
+//! Three [planes], of the x, the y and the z of all pixels as
 //! [words](crate::planes::order), one after the other, and nothing after them.
 
 use crate::{Malformed, check_width, planes};

@@ -4,7 +4,7 @@
 //!
 //! Every pixel becomes four channels, modulo 256: green, red - green + 128,
 //! blue - green + 128, alpha. Each channel is predicted by the median of
-//! [`planes`](crate::planes) from the pixels to the left, above, and above to the
+//! [`planes`] from the pixels to the left, above, and above to the
 //! left (with the same rules at the borders), and what the prediction missed by,
 //! as signed 8 bits d, becomes `(d << 1) ^ (d >> 7)`.
 //!
