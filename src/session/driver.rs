@@ -234,6 +234,10 @@ impl<T: Transport> Driver<T> {
 
     async fn next_event(&mut self, turn: &mut Turn) -> Event<T> {
         self.set_alarm();
+        // What had no time at all ends without a race against its reply.
+        if self.alarm.as_ref().is_some_and(|(at, _)| *at <= now()) {
+            return Event::Timer;
+        }
         let timer = async {
             match &mut self.alarm {
                 Some((_, alarm)) => alarm.as_mut().await,
