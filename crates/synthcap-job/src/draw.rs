@@ -2,12 +2,20 @@
 //! frame and purpose give the same numbers on every machine and in any order.
 
 /// A sequence of random numbers.
+///
+/// ```
+/// use synthcap_job::Draw;
+///
+/// let sun = |sample| Draw::new(7, sample, "sun").range(0.5, 1.5);
+/// assert_eq!(sun(3), sun(3));
+/// assert_ne!(sun(3), sun(4));
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct Draw(u64);
+pub struct Draw(u64);
 
 impl Draw {
     /// The sequence for a purpose within a frame.
-    pub(crate) fn new(seed: u64, frame: u64, purpose: &str) -> Self {
+    pub fn new(seed: u64, frame: u64, purpose: &str) -> Self {
         // FNV-1a tells purposes apart; the mixing below does the rest.
         let purpose = purpose
             .bytes()
@@ -21,25 +29,35 @@ impl Draw {
     }
 
     /// SplitMix64 (Steele, Lea and Flood).
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.0)
     }
 
     /// From `low` up to, not including, `high`.
-    pub(crate) fn range(&mut self, low: f64, high: f64) -> f64 {
+    pub fn range(&mut self, low: f64, high: f64) -> f64 {
         // The upper 53 bits are a fraction that f64 holds exactly.
         let fraction = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
         low + (high - low) * fraction
     }
 
     /// From minus `most` to `most`.
-    pub(crate) fn around_zero(&mut self, most: f64) -> f64 {
+    pub fn around_zero(&mut self, most: f64) -> f64 {
         self.range(-most, most)
     }
 
+    /// One of `among` things, of which there is at least one.
+    pub fn pick(&mut self, among: usize) -> usize {
+        (self.next() % among.max(1) as u64) as usize
+    }
+
+    /// A seed for something else.
+    pub fn seed(&mut self) -> u64 {
+        self.next()
+    }
+
     /// Up to `count` of the numbers from 0 up to `among`, in rising order.
-    pub(crate) fn choose(&mut self, count: usize, among: usize) -> Vec<usize> {
+    pub fn choose(&mut self, count: usize, among: usize) -> Vec<usize> {
         let mut all: Vec<_> = (0..among).map(|i| (self.next(), i)).collect();
         all.sort_unstable();
         let mut chosen: Vec<_> = all.into_iter().take(count).map(|(_, i)| i).collect();

@@ -5,17 +5,17 @@ use synthcap::{CameraState, ObjectState, Vec3};
 
 /// What to look at, and from where.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Stage {
+pub struct Stage {
     /// World, centimetres.
-    pub(crate) center: Vec3,
+    pub center: Vec3,
     /// Most things lie within, centimetres.
-    pub(crate) radius_cm: f64,
+    pub radius_cm: f64,
     /// A good distance for a camera, centimetres.
-    pub(crate) distance_cm: f64,
+    pub distance_cm: f64,
     /// Where the scene's camera stands, as seen from the centre, degrees.
-    pub(crate) azimuth_deg: f64,
+    pub azimuth_deg: f64,
     /// How high it stands, degrees.
-    pub(crate) elevation_deg: f64,
+    pub elevation_deg: f64,
 }
 
 /// How far ahead of the camera the centre is taken to be when the server does not
@@ -28,7 +28,7 @@ impl Stage {
     /// Things that can move are what a scene is about; floors and walls are not.
     /// The scene's author has put the camera where nothing is in its way, so its
     /// distance is kept unless it makes no sense for the things there are.
-    pub(crate) fn of(objects: &[ObjectState], camera: &CameraState) -> Self {
+    pub fn of(objects: &[ObjectState], camera: &CameraState) -> Self {
         let mut things: Vec<_> = objects.iter().filter(|object| object.dynamic).collect();
         if things.is_empty() {
             things = objects.iter().collect();
@@ -65,7 +65,7 @@ impl Stage {
     }
 
     /// The point around the centre in a direction and at a distance.
-    pub(crate) fn around(&self, azimuth_deg: f64, elevation_deg: f64, distance_cm: f64) -> Vec3 {
+    pub fn around(&self, azimuth_deg: f64, elevation_deg: f64, distance_cm: f64) -> Vec3 {
         let (sin_a, cos_a) = azimuth_deg.to_radians().sin_cos();
         let (sin_e, cos_e) = elevation_deg.to_radians().sin_cos();
         Vec3::new(

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use serde::Deserialize;
 use synthcap::{Rotator, Transform, Vec3};
 
-use crate::exit::{Result, Stop};
+use crate::{JobError, Result};
 
 const EXPECTED: &str = "expected `x y z pitch yaw roll` in centimetres and degrees";
 
@@ -17,14 +17,14 @@ const EXPECTED: &str = "expected `x y z pitch yaw roll` in centimetres and degre
 pub(crate) fn read(path: &Path) -> Result<Vec<Transform>> {
     let shown = path.display();
     let text = fs::read_to_string(path).map_err(|e| {
-        Stop::usage(format!(
-            "cannot read the pose file {shown}: {e}; --path takes orbit, random or a file"
+        JobError::new(format!(
+            "cannot read the pose file {shown}: {e}; a path is orbit, random or a file"
         ))
     })?;
     let poses = parse(&text)
-        .map_err(|bad| Stop::usage(format!("{shown}:{}: {}; {EXPECTED}", bad.line, bad.what)))?;
+        .map_err(|bad| JobError::new(format!("{shown}:{}: {}; {EXPECTED}", bad.line, bad.what)))?;
     if poses.is_empty() {
-        return Err(Stop::usage(format!(
+        return Err(JobError::new(format!(
             "the pose file {shown} has no poses; {EXPECTED}"
         )));
     }
@@ -206,14 +206,20 @@ mod tests {
         fs::write(&path, "0 0 0 0 0 0\n1 2\n").expect("file");
         let stop = read(&path).expect_err("bad line");
         assert!(
-            stop.line.contains("poses.txt:2: 2 numbers instead of 6"),
+            stop.to_string()
+                .contains("poses.txt:2: 2 numbers instead of 6"),
             "{stop}"
         );
         fs::write(&path, "# nothing\n").expect("file");
-        assert!(read(&path).expect_err("empty").line.contains("no poses"));
+        assert!(
+            read(&path)
+                .expect_err("empty")
+                .to_string()
+                .contains("no poses")
+        );
         let missing = read(&folder.path().join("spiral")).expect_err("missing");
         assert!(
-            missing.line.contains("orbit, random or a file"),
+            missing.to_string().contains("orbit, random or a file"),
             "{missing}"
         );
     }
