@@ -13,6 +13,11 @@ impl ClassNames {
         Self(plan.classes.clone())
     }
 
+    /// Takes in classes that have occurred before.
+    pub(crate) fn know(&mut self, classes: BTreeMap<u32, String>) {
+        self.0.extend(classes);
+    }
+
     /// Takes in a sample's classes.
     ///
     /// # Errors

@@ -25,6 +25,9 @@ pub enum ErrorKind {
     NotADataset,
     /// The folder holds a data set of other formats. It is left alone.
     OtherFormat,
+    /// The folder holds the data of another capture job, or parts of different jobs
+    /// were to be joined. Nothing is touched.
+    OtherJob,
     /// Another writer has the output folder open.
     InUse,
     /// The output folder or a file in it cannot be made or written.

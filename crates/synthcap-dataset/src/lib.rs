@@ -30,9 +30,11 @@ mod classes;
 mod encode;
 mod error;
 mod format;
+mod journal;
 mod manifest;
 mod pipeline;
 mod plan;
+mod plan_record;
 mod preview;
 mod record;
 mod sample;
@@ -56,7 +58,8 @@ pub use format::{
     writer,
     yolo::Yolo,
 };
-pub use pipeline::{DatasetWriter, Formats, Options, Summary};
+pub use journal::{JournalPace, created_now};
+pub use pipeline::{DatasetWriter, Formats, Journaled, Options, Summary, Unmerged, merge};
 pub use plan::{Plan, PlannedCamera, Source};
 pub use record::{
     BoxRecord, CameraRecord, DepthRange, FileRecord, Number, ObjectRecord, ObjectViewRecord,

@@ -11,11 +11,14 @@
 
 mod formats;
 mod gate;
+mod merge;
 mod part;
+mod resume;
 mod sequence;
 
 use std::{
     num::NonZeroUsize,
+    ops::Range,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -24,13 +27,22 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-pub use self::formats::Formats;
+use serde_json::Value;
+
+pub use self::{
+    formats::Formats,
+    merge::{Unmerged, merge},
+};
 use self::{
     gate::{Alarm, Gate},
     part::{Part, Ready},
-    sequence::Sequencer,
+    sequence::{Begin, Sequencer},
 };
-use crate::{Encoder, Error, ErrorKind, Existing, Plan, Result, Sample, Staging, manifest};
+use crate::{
+    Encoder, Error, ErrorKind, Existing, Plan, Result, Sample, Staging,
+    journal::{Header, JournalPace},
+    manifest,
+};
 
 /// How a data set is written.
 #[derive(Clone, Debug)]
@@ -48,6 +60,33 @@ pub struct Options {
     pub max_queued_bytes: usize,
     /// Whether the set gets a `preview.png`. Default: yes.
     pub preview: bool,
+    /// Keeps a journal, with which an interrupted set can be gone on with by
+    /// [`Existing::Resume`], and parts of a set can be put together. Default: none.
+    pub journal: Option<Journaled>,
+}
+
+/// What a journal is kept of.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Journaled {
+    /// Tells what is being made: a set is gone on with, and parts are put together,
+    /// only where it is equal.
+    pub identity: Value,
+    /// The indices that are made here, when that is a part of the set. It begins where
+    /// [`Formats::samples_per_file`] divides it. Default: all of the plan.
+    pub range: Option<Range<u64>>,
+    /// How often it is written.
+    pub pace: JournalPace,
+}
+
+impl Journaled {
+    /// A journal of the whole of what this stands for.
+    pub fn new(identity: Value) -> Self {
+        Self {
+            identity,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Options {
@@ -58,6 +97,7 @@ impl Default for Options {
             max_queued_samples: const { NonZeroUsize::new(64).expect("not zero") },
             max_queued_bytes: 512 * 1024 * 1024,
             preview: true,
+            journal: None,
         }
     }
 }
@@ -96,6 +136,7 @@ pub struct DatasetWriter {
     plan: Arc<Plan>,
     pushed: u64,
     last_index: Option<u64>,
+    next_index: u64,
 }
 
 /// A sample on its way to the encoders, with its place in the order.
@@ -142,11 +183,32 @@ impl DatasetWriter {
         formats.check(&plan)?;
         let root = root.as_ref();
         same_formats(root, &formats, options.existing)?;
+        let mut plan = plan;
+        let header = options.journal.as_ref().map(|journaled| {
+            let range = journaled.range.clone().unwrap_or(0..plan.samples);
+            let names = formats.names().map(str::to_owned).collect();
+            Header::new(&journaled.identity, names, range, &plan)
+        });
+        let past = match (&header, options.existing) {
+            // Before anything is touched: it may be somebody else's.
+            (Some(header), Existing::Resume) => resume::past(root, header)?,
+            _ => None,
+        };
+        if let Some(past) = &past {
+            plan.created = past.header.plan.created();
+        }
         let plan = Arc::new(plan);
         let mut staging = Staging::open(root, options.existing)?;
-        let opened = formats.into_folders().map(|(folder, writer)| {
+        let border = formats.samples_per_file();
+        let folders: Vec<_> = formats.into_folders().collect();
+        let names: Vec<_> = folders.iter().map(|(folder, _)| folder.clone()).collect();
+        let resumed = resume::begin(&mut staging, &names, header.as_ref(), past, &options)?;
+        let records = resumed.records.map(|len| len.into_iter().map(Some));
+        let mut records = records.into_iter().flatten();
+        let opened = folders.into_iter().map(|(folder, writer)| {
             // Each on its own: no format sees the others' files.
-            Part::open(folder, writer, &plan, &mut staging)
+            let records = records.next().flatten();
+            Part::open(folder, writer, &plan, &mut staging, records)
         });
         let (parts, encoders): (Vec<_>, Vec<_>) = match opened.collect::<Result<Vec<_>>>() {
             Ok(opened) => opened.into_iter().unzip(),
@@ -170,7 +232,19 @@ impl DatasetWriter {
             thread::spawn(move || encode(&jobs, &encoder, &results, alarm))
         });
         let encoders = encoders.collect();
-        let sequencer = Sequencer::new(plan.clone(), parts, staging, gate.clone(), &options);
+        let range = header.map_or(0..plan.samples, |header| header.range);
+        let sequencer = Sequencer::new(Begin {
+            plan: plan.clone(),
+            parts,
+            staging,
+            gate: gate.clone(),
+            preview: options.preview,
+            border,
+            journal: resumed.journal,
+            classes: resumed.classes,
+            written: resumed.next - range.start,
+            range,
+        })?;
         Ok(Self {
             root: root.to_owned(),
             gate,
@@ -180,12 +254,19 @@ impl DatasetWriter {
             plan,
             pushed: 0,
             last_index: None,
+            next_index: resumed.next,
         })
     }
 
     /// The output folder.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The index of the first sample that is not there yet: that of the first to push,
+    /// above the beginning when an interrupted run is gone on with.
+    pub fn next_index(&self) -> u64 {
+        self.next_index
     }
 
     /// Samples whose files are written.

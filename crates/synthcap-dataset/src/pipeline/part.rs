@@ -1,6 +1,6 @@
 //! One format at work: its folder, its files and its records.
 
-use std::sync::Arc;
+use std::{path::{Path, PathBuf}, sync::Arc};
 
 use crate::{
     AppendFile, Encoded, Encoder, Plan, Records, Result, Sample, Staging, Writer, card,
@@ -33,15 +33,19 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Begins the format in its folder.
+    /// Begins the format in its folder, or goes on after records of so many bytes.
     pub(super) fn open(
         folder: String,
         mut writer: Box<dyn Writer>,
         plan: &Arc<Plan>,
         staging: &mut Staging,
+        records: Option<u64>,
     ) -> Result<(Self, Arc<dyn Encoder>)> {
         let (records, encoder) = staging.inside(&folder, |output| {
-            let records = output.append_to(record::FILE_NAME)?;
+            let records = match records {
+                Some(len_bytes) => output.append_on(record::FILE_NAME, len_bytes)?,
+                None => output.append_to(record::FILE_NAME)?,
+            };
             Ok((records, writer.open(plan, output)?))
         })?;
         let part = Self {
@@ -76,6 +80,57 @@ impl Part {
         staging.inside(&self.folder, |output| {
             self.writer.retract(&ready.encoded, output);
         });
+    }
+
+    /// The files that hold several samples: relative to the output folder, and where
+    /// they lie for now.
+    pub(super) fn shards(&self) -> Result<Vec<(String, PathBuf)>> {
+        let mut shards = Vec::new();
+        let folder = Path::new(&self.folder);
+        let lies = self.records.path().parent().unwrap_or(Path::new(""));
+        for record in Records::at(self.records.path()).read()? {
+            let Some(shard) = record?.shard else { break };
+            let relative = folder.join(&shard).to_string_lossy().into_owned();
+            if shards.last().is_none_or(|(last, _)| *last != relative) {
+                shards.push((relative, lies.join(&shard)));
+            }
+        }
+        Ok(shards)
+    }
+
+    /// Bytes of its records.
+    pub(super) fn records_len(&self) -> u64 {
+        self.records.len_bytes()
+    }
+
+    /// Takes over the samples of the same format from the folder of a finished part,
+    /// and says how many.
+    pub(super) fn adopt(&mut self, root: &Path, staging: &mut Staging) -> Result<u64> {
+        let from = root.join(&self.folder);
+        let records = Records::at(from.join(record::FILE_NAME));
+        let mut samples = 0;
+        let mut last_shard = None;
+        staging.inside(&self.folder, |output| {
+            for record in records.read()? {
+                let record = record?;
+                samples += 1;
+                match &record.shard {
+                    Some(shard) if last_shard.as_ref() == Some(shard) => {}
+                    Some(shard) => {
+                        output.adopt(shard, &from.join(shard))?;
+                        last_shard = Some(shard.clone());
+                    }
+                    None => record
+                        .all_files()
+                        .try_for_each(|file| output.adopt(&file.path, &from.join(&file.path)))?,
+                }
+            }
+            Ok(())
+        })?;
+        let path = records.path();
+        let text = std::fs::read(path).map_err(|e| crate::Error::io("read", path, e))?;
+        self.records.append(&text)?;
+        Ok(samples)
     }
 
     /// The name of the format.

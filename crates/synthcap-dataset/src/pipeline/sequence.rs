@@ -2,20 +2,25 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
+    ops::Range,
+    path::Path,
     sync::{Arc, mpsc::Receiver},
 };
 
 use super::{
-    Done, Options, Summary,
+    Done, Summary,
     gate::{Alarm, Gate},
+    merge,
     part::{Part, Ready},
     stopped,
 };
 use crate::{
-    Plan, Result, Sample, Staging, card,
+    Error, Plan, Result, Sample, Staging, card,
     classes::ClassNames,
+    journal::Journal,
     manifest::{self, Contents},
-    preview::{self, Preview},
+    preview::{self, Preview, Stash},
 };
 
 pub(super) struct Sequencer {
@@ -29,26 +34,70 @@ pub(super) struct Sequencer {
     early: BTreeMap<u64, Done>,
     next: u64,
     written: u64,
+    /// The indices that are made here.
+    range: Range<u64>,
+    /// Where the files of every format end.
+    border: u64,
+    journal: Option<Journal>,
+    /// Complete once another sample begins new files: what the journal says of it.
+    closing: Option<(u64, Vec<u64>)>,
+}
+
+/// What a [`Sequencer`] is made of.
+pub(super) struct Begin {
+    pub(super) plan: Arc<Plan>,
+    pub(super) parts: Vec<Part>,
+    pub(super) staging: Staging,
+    pub(super) gate: Arc<Gate>,
+    pub(super) preview: bool,
+    pub(super) range: Range<u64>,
+    pub(super) border: u64,
+    pub(super) journal: Option<Journal>,
+    /// Classes of the samples before.
+    pub(super) classes: BTreeMap<u32, String>,
+    /// Samples that are there already.
+    pub(super) written: u64,
 }
 
 impl Sequencer {
-    pub(super) fn new(
-        plan: Arc<Plan>,
-        parts: Vec<Part>,
-        staging: Staging,
-        gate: Arc<Gate>,
-        options: &Options,
-    ) -> Self {
-        Self {
-            preview: options.preview.then(|| Preview::new(&plan)),
-            classes: ClassNames::of(&plan),
-            plan,
-            parts,
-            staging,
-            gate,
+    pub(super) fn new(begin: Begin) -> Result<Self> {
+        let mut preview = begin
+            .preview
+            .then(|| Preview::new(&begin.plan, begin.range.start));
+        if let Some(preview) = &mut preview
+            && begin.written > 0
+        {
+            preview.restore(begin.written, &begin.staging.thumbs())?;
+        }
+        let mut classes = ClassNames::of(&begin.plan);
+        classes.know(begin.classes);
+        Ok(Self {
+            preview,
+            classes,
+            plan: begin.plan,
+            parts: begin.parts,
+            staging: begin.staging,
+            gate: begin.gate,
             early: BTreeMap::new(),
             next: 0,
-            written: 0,
+            written: begin.written,
+            range: begin.range,
+            border: begin.border,
+            journal: begin.journal,
+            closing: None,
+        })
+    }
+
+    /// Takes over all samples of a part that was finished elsewhere.
+    pub(super) fn adopt(&mut self, root: &Path, thumbs: &Path) -> Result<()> {
+        let mut samples = 0;
+        for part in &mut self.parts {
+            samples = part.adopt(root, &mut self.staging)?;
+        }
+        self.written += samples;
+        match &mut self.preview {
+            Some(preview) => preview.restore(samples, thumbs),
+            None => Ok(()),
         }
     }
 
@@ -85,8 +134,40 @@ impl Sequencer {
             }
         }
         self.written += 1;
-        if let Some(preview) = &mut self.preview {
-            preview.offer(sample);
+        let stash = self
+            .preview
+            .as_mut()
+            .and_then(|preview| preview.offer(sample));
+        if self.journal.is_none() {
+            return Ok(());
+        }
+        if let Some((place, stash)) = stash {
+            let path = self.staging.thumbs().join(Stash::name(place));
+            let bytes = stash.to_bytes()?;
+            fs::write(&path, bytes).map_err(|e| Error::io("write", &path, e))?;
+        }
+        self.acknowledge(sample.index)
+    }
+
+    /// Notes in the journal how far the set is complete, now that the sample of this
+    /// index is written. A file of several samples is whole only once another is
+    /// begun.
+    fn acknowledge(&mut self, index: u64) -> Result<()> {
+        let Some(journal) = &mut self.journal else {
+            return Ok(());
+        };
+        let mut complete = self.closing.take();
+        if (index + 1).is_multiple_of(self.border) {
+            let records = self.parts.iter().map(Part::records_len).collect();
+            match self.border {
+                1 => complete = Some((index + 1, records)),
+                _ => self.closing = Some((index + 1, records)),
+            }
+        }
+        if let Some((next, records)) = complete
+            && journal.note(next, records)
+        {
+            journal.write(|| self.staging.flush())?;
         }
         Ok(())
     }
@@ -101,7 +182,7 @@ impl Sequencer {
             samples: self.written,
             files: 0,
             bytes: 0,
-            complete: self.written == self.plan.samples,
+            complete: self.written == self.range.end - self.range.start,
             failure: self.gate.failure(),
         };
         if self.written == 0 {
@@ -114,12 +195,37 @@ impl Sequencer {
             summary.failure.get_or_insert(error);
         }
         self.staging.release_reserve();
+        let records = self.parts.iter().map(Part::records_len).collect();
         for contents in self.finish_parts()? {
             summary.files += contents.files;
             summary.bytes += contents.bytes;
         }
-        summary.path = Some(self.staging.finish(summary.complete)?);
+        let shards = match &self.journal {
+            Some(_) if summary.complete && self.written < self.plan.samples => self.shards()?,
+            _ => BTreeMap::new(),
+        };
+        if let Some(journal) = &mut self.journal {
+            // Only now are the last files whole.
+            if summary.complete {
+                journal.note(self.range.end, records);
+            }
+            journal.write_with(shards, || self.staging.flush())?;
+        }
+        // A part is wanted with its journal: it proves what it holds.
+        let whole = summary.complete && self.written == self.plan.samples;
+        summary.path = Some(self.staging.finish(summary.complete, whole)?);
         Ok(summary)
+    }
+
+    /// The sums of all files that hold several samples.
+    fn shards(&self) -> Result<BTreeMap<String, (u64, u32)>> {
+        let mut sums = BTreeMap::new();
+        for part in &self.parts {
+            for (relative, path) in part.shards()? {
+                sums.insert(relative, merge::sum(&path)?);
+            }
+        }
+        Ok(sums)
     }
 
     fn finish_parts(&mut self) -> Result<Vec<Contents>> {

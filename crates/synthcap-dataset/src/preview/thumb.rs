@@ -1,5 +1,6 @@
 //! Samples made small, as numbers: colours are chosen when all of them are known.
 
+use serde::{Deserialize, Serialize};
 use synthcap::{
     ObjectState, Pixels,
     frame::{FlowDirection, PixelData, Rgb},
@@ -12,7 +13,7 @@ use crate::{Sample, SampleView};
 const MAX_SIDE: u32 = 320;
 
 /// A sample made small.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Thumb {
     pub(super) index: u64,
     pub(super) tick: Option<u64>,
@@ -21,7 +22,7 @@ pub(super) struct Thumb {
 }
 
 /// A view made small. Every image is row by row, of the size of [`Grid`].
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct ThumbView {
     pub(super) camera: String,
     pub(super) grid: Grid,
@@ -30,12 +31,13 @@ pub(super) struct ThumbView {
     pub(super) ids: Option<Vec<u32>>,
     pub(super) normals: Option<Vec<[f32; 3]>>,
     pub(super) flow: Option<Vec<Option<[f32; 2]>>>,
+    #[serde(with = "direction")]
     pub(super) flow_direction: Option<FlowDirection>,
     pub(super) objects: Vec<ThumbObject>,
 }
 
 /// An object that shows in a view.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct ThumbObject {
     pub(super) instance_id: u32,
     pub(super) class_name: String,
@@ -45,7 +47,7 @@ pub(super) struct ThumbObject {
 }
 
 /// Which pixels of an image make up its small picture.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Grid {
     pub(super) width: u32,
     pub(super) height: u32,
@@ -184,5 +186,29 @@ impl ThumbObject {
             },
             visible_pixels: seen.visible_pixels,
         })
+    }
+}
+
+/// Directions by whether they are forward.
+mod direction {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+    use synthcap::frame::FlowDirection;
+
+    pub(super) fn serialize<S: Serializer>(
+        direction: &Option<FlowDirection>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let forward = direction.map(|direction| direction == FlowDirection::Forward);
+        forward.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<FlowDirection>, D::Error> {
+        let forward = Option::<bool>::deserialize(deserializer)?;
+        Ok(forward.map(|forward| match forward {
+            true => FlowDirection::Forward,
+            false => FlowDirection::Backward,
+        }))
     }
 }

@@ -40,8 +40,7 @@ pub(super) fn run(root: &Path, partial: &Path, old: &[String]) -> Result<()> {
         .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&temporary, &path));
     written.map_err(|e| Error::io("write", &path, e))?;
-    apply(root, partial, &journal)?;
-    clear(partial)
+    apply(root, partial, &journal)
 }
 
 /// Ends a move that a crash cut short, if there was one. The lock stays.

@@ -61,6 +61,32 @@ impl Staging {
         AppendFile::create(path, self.shown(relative))
     }
 
+    /// The same with a file that is there and has so many bytes.
+    pub(crate) fn append_on(&mut self, relative: &str, len_bytes: u64) -> Result<AppendFile> {
+        let path = self.place(relative)?;
+        let shown = self.shown(relative);
+        let opened = fs::OpenOptions::new().write(true).open(&path);
+        let opened = opened.and_then(|mut file| {
+            file.seek(io::SeekFrom::Start(len_bytes))?;
+            Ok(file)
+        });
+        Ok(AppendFile {
+            file: opened.map_err(|e| Error::io("write", &shown, e))?,
+            path,
+            shown,
+            len: len_bytes,
+        })
+    }
+
+    /// Takes over a file that stands elsewhere, which stays as it is: by a second name
+    /// for it where the file system can, else by a copy.
+    pub(crate) fn adopt(&mut self, relative: &str, from: &Path) -> Result<()> {
+        let path = self.place(relative)?;
+        fs::hard_link(from, &path)
+            .or_else(|_| fs::copy(from, &path).map(drop))
+            .map_err(|e| Error::io("write", &self.shown(relative), e))
+    }
+
     /// A new file that grows entry by entry and stands under its name only once it
     /// is whole: for a range of samples that share a file.
     ///

@@ -9,6 +9,8 @@
 //!                        data/       the set so far
 //!                        replaced/   the old set, while a new one takes its place
 //!                        commit.json what is being moved, while it is moved
+//!                        journal     how far the set is safe, for whoever resumes it
+//!                        thumbs/     small pictures of samples, for the preview
 //! ```
 //!
 //! At the end each entry of `data` is renamed into the output folder, the manifest
@@ -17,6 +19,7 @@
 
 mod commit;
 mod files;
+mod resume;
 
 use std::{
     collections::HashSet,
@@ -28,10 +31,13 @@ use std::{
 
 pub use files::{AppendFile, ShardFile};
 
-use crate::{Error, ErrorKind, Result, manifest};
+use crate::{Error, ErrorKind, Result, journal, manifest};
 
 /// Where a set lies until it is finished.
 pub(crate) const PARTIAL: &str = ".synthcap-partial";
+
+/// Where small pictures are kept.
+pub(crate) const THUMBS: &str = "thumbs";
 
 /// Enough for a manifest with a few thousand classes.
 const RESERVE_BYTES: usize = 256 * 1024;
@@ -46,6 +52,9 @@ pub enum Existing {
     /// Only data sets of this crate are ever replaced; a folder with anything
     /// else in it is refused. What an interrupted capture left is thrown away.
     Replace,
+    /// Go on with what an interrupted run of the same job left, or begin when there
+    /// is nothing. Anything else is refused as by [`Refuse`](Self::Refuse).
+    Resume,
 }
 
 /// The output folder of one data set while it is being made.
@@ -55,6 +64,8 @@ pub struct Staging {
     partial: PathBuf,
     /// Names in the output folder that make up the set to be replaced.
     old: Vec<String>,
+    /// Whether the journal and the small pictures outlive an incomplete set.
+    keeps_journal: bool,
     made_root: bool,
     /// The folder of the format at work, relative to the set.
     scope: PathBuf,
@@ -88,6 +99,9 @@ impl Staging {
         let lock = lock(&root, &partial)?;
         // From here on nobody else changes the folder.
         commit::resume(&root, &partial)?;
+        if resume::is_reopening(&partial) || existing == Existing::Resume && ends_early(&root) {
+            resume::reopen(&root, &partial)?;
+        }
         let old = match replaceable(&root, existing) {
             Ok(old) => old,
             Err(error) => {
@@ -98,13 +112,18 @@ impl Staging {
         };
         not_interrupted(&root, existing)?;
         let data = partial.join("data");
-        clear(&data)?;
+        if existing != Existing::Resume {
+            clear(&data)?;
+            clear(&partial.join(THUMBS))?;
+            let _ = fs::remove_file(partial.join(journal::FILE_NAME));
+        }
         fs::create_dir_all(&data).map_err(|e| Error::io("make the folder", &data, e))?;
         let staging = Self {
             root,
             partial,
             old,
             made_root,
+            keeps_journal: false,
             scope: PathBuf::new(),
             known_folders: HashSet::new(),
             kept_free: 0,
@@ -140,6 +159,29 @@ impl Staging {
 
     fn data(&self) -> PathBuf {
         self.partial.join("data")
+    }
+
+    /// Where the set is made.
+    pub(crate) fn partial(&self) -> &Path {
+        &self.partial
+    }
+
+    /// Where small pictures are kept for the preview of a set that is resumed or put
+    /// together.
+    pub(crate) fn thumbs(&self) -> PathBuf {
+        self.partial.join(THUMBS)
+    }
+
+    /// The journal and the small pictures outlive an incomplete set from now on.
+    pub(crate) fn keep_journal(&mut self) -> Result<()> {
+        self.keeps_journal = true;
+        let thumbs = self.thumbs();
+        fs::create_dir_all(&thumbs).map_err(|e| Error::io("make the folder", &thumbs, e))
+    }
+
+    /// Brings what was written to the disk.
+    pub(crate) fn flush(&self) -> Result<()> {
+        files::flush(&self.data())
     }
 
     fn reserve(&self) -> Result<()> {
@@ -210,13 +252,17 @@ impl Staging {
 
     /// Puts the set in its place and says where that is. An incomplete one does not replace a set that
     /// stood there before: it stays beside it, valid in itself.
-    pub(crate) fn finish(self, complete: bool) -> Result<PathBuf> {
+    /// The journal of one that is not the whole set stays with it.
+    pub(crate) fn finish(self, complete: bool, whole: bool) -> Result<PathBuf> {
         self.release_reserve();
         if !complete && !self.old.is_empty() {
             return Ok(self.data());
         }
         files::flush(&self.data())?;
         commit::run(&self.root, &self.partial, &self.old)?;
+        if whole || !self.keeps_journal {
+            clear(&self.partial)?;
+        }
         Ok(self.root)
     }
 }
@@ -237,15 +283,30 @@ fn no_file(root: &Path) -> Result<()> {
 /// may go.
 fn not_interrupted(root: &Path, existing: Existing) -> Result<()> {
     let data = root.join(PARTIAL).join("data");
-    if existing == Existing::Replace || entries(&data)?.is_empty() {
+    let may_stay = existing == Existing::Resume && has_journal(root);
+    if existing == Existing::Replace || may_stay || entries(&data)?.is_empty() {
         return Ok(());
     }
     Err(Error::at(
         ErrorKind::OutputExists,
         root,
         format!("{} holds what an interrupted run left", root.display()),
-        "choose another folder, or overwrite it",
+        "choose another folder, resume that run, or overwrite it",
     ))
+}
+
+/// Whether somebody has kept a journal in this output folder.
+fn has_journal(root: &Path) -> bool {
+    root.join(PARTIAL).join(journal::FILE_NAME).exists()
+}
+
+/// Whether the set that stands in an output folder is an incomplete one that its
+/// journal can go on with.
+fn ends_early(root: &Path) -> bool {
+    let staged = entries(&root.join(PARTIAL).join("data"));
+    has_journal(root)
+        && staged.is_ok_and(|names| names.is_empty())
+        && manifest::entries_of(root).is_some()
 }
 
 fn lock(root: &Path, partial: &Path) -> Result<File> {
@@ -269,7 +330,8 @@ fn replaceable(root: &Path, existing: Existing) -> Result<Vec<String>> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
-    if existing == Existing::Refuse {
+    let resumable = existing == Existing::Resume && has_journal(root);
+    if existing != Existing::Replace && !resumable {
         return Err(Error::at(
             ErrorKind::OutputExists,
             root,

@@ -49,8 +49,8 @@ pub struct Job {
     /// Image size, `WIDTHxHEIGHT` in pixels. Default: `640x480`.
     pub size: Size,
     /// The images of each view: `rgb`, `depth`, `segmentation`, `normals`, `flow`.
-    /// Default: all.
-    pub modalities: Modalities,
+    /// Default: all that the formats can carry.
+    pub modalities: Option<Modalities>,
     /// The formats of the data set, each as `--format` takes it. Default: `frames`.
     pub formats: Vec<String>,
     /// Shares of train, val and test, by scenes: no scene is in two of them.
@@ -80,7 +80,7 @@ impl Default for Job {
             samples: None,
             samples_per_scene: None,
             size: Size::default(),
-            modalities: Modalities::default(),
+            modalities: None,
             formats: vec!["frames".to_owned()],
             split: None,
             classes: Vec::new(),
@@ -195,12 +195,6 @@ impl std::fmt::Display for Size {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct Modalities(pub ModalitySet);
-
-impl Default for Modalities {
-    fn default() -> Self {
-        Self(ModalitySet::ALL)
-    }
-}
 
 impl TryFrom<Vec<String>> for Modalities {
     type Error = String;
