@@ -5,6 +5,7 @@ use std::{num::NonZeroU64, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use synthcap::{Modality, ModalitySet};
 use synthcap_dataset::FORMATS;
+use synthcap_job::Size;
 
 use crate::{bench::BenchArgs, exit::EXIT_CODES};
 
@@ -20,6 +21,14 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Capture a labelled data set, from the embedded simulator or from a server
     Capture(CaptureArgs),
+    /// Show what a capture would make: samples, scenes, splits, bytes, time
+    Plan(PlanArgs),
+    /// Join the parts that captures with --shard have made
+    Merge(MergeArgs),
+    /// Check a data set of any format: files, labels, geometry
+    Validate(ValidateArgs),
+    /// Write a page to look at about a data set
+    Report(ReportArgs),
     /// Serve the embedded simulator to clients until Ctrl-C
     Serve(ServeArgs),
     /// Show what a server is and can do
@@ -35,6 +44,7 @@ Examples:
   synthcap capture --frames 48 --out demo
   synthcap capture --frames 500 --out train --path random --randomize --seed 7
   synthcap capture --frames 200 --out coco --format coco --format webdataset
+  synthcap capture job.toml --out train --resume
   synthcap capture --out replay --path demo/frames.jsonl --server http://127.0.0.1:50051
 
 Look at preview.png in the output folder first.
@@ -43,31 +53,38 @@ A pose file has one pose per line, `x y z pitch yaw roll` in centimetres and deg
 right, Z up), separated by spaces or commas; # begins a comment. Lines of JSON are taken as well: \
 objects with these six names, or the lines of a data set's frames.jsonl.";
 
-/// What `capture` is asked for.
+/// What a data set is to hold: a job file, flags, or both. Flags come over the file.
 #[derive(Debug, Args)]
-#[command(after_help = format!("{CAPTURE_EXAMPLES}\n\n{}\n\n{EXIT_CODES}", formats()))]
-pub(crate) struct CaptureArgs {
+pub(crate) struct JobArgs {
+    /// A job file, see docs/jobs.md; flags come over it
+    #[arg(value_name = "JOB.toml")]
+    pub(crate) job: Option<PathBuf>,
+
     /// How many frames [default: 48, or as many as the pose file has]
     #[arg(long, value_name = "N")]
     pub(crate) frames: Option<NonZeroU64>,
 
-    /// The folder for the data set; made if need be
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
+    /// How many frames share a scene; each scene has a seed of its own [default: all]
+    #[arg(long, value_name = "N")]
+    pub(crate) frames_per_scene: Option<NonZeroU64>,
 
-    /// Image size in pixels
-    #[arg(long, value_name = "WxH", default_value = "640x480", value_parser = size)]
-    pub(crate) size: Size,
+    /// The scene [default: the simulator's first, or the server's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) scene: Option<String>,
+
+    /// Image size in pixels [default: 640x480]
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    pub(crate) size: Option<Size>,
 
     /// The format of the data set; several times for several formats, each in a folder of its
     /// name. Options follow a colon: frames:depth=kitti,flow=flo or webdataset:samples=500.
-    /// See the list below
-    #[arg(long = "format", value_name = "NAME", default_value = "frames")]
+    /// See the list below [default: frames]
+    #[arg(long = "format", value_name = "NAME")]
     pub(crate) formats: Vec<String>,
 
     /// The licence of the data set, for its card: an SPDX identifier, or words
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    pub(crate) license: String,
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) license: Option<String>,
 
     /// Which images to take, separated by commas [default: all of rgb, depth, segmentation,
     /// normals, flow that the formats can carry]
@@ -75,30 +92,115 @@ pub(crate) struct CaptureArgs {
     pub(crate) modalities: Option<ModalitySet>,
 
     /// What scene, camera path and randomisation are drawn from; the same seed
-    /// gives the same data set. A server is reset to it [default: 0, or the
+    /// gives the same data set. A server is reset to it [default: 0, or without a job file the
     /// server's own without a reset]
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
 
     /// Where the camera goes: once around the scene, to random views of it, or
-    /// through the poses of a file
-    #[arg(long, value_name = "orbit|random|FILE", default_value = "orbit")]
-    pub(crate) path: PathChoice,
+    /// through the poses of a file [default: orbit]
+    #[arg(long, value_name = "orbit|random|FILE")]
+    pub(crate) path: Option<PathChoice>,
 
     /// Vary light, materials, object poses and the camera from frame to frame
     #[arg(long)]
     pub(crate) randomize: bool,
 
-    /// Capture from this server instead of the embedded simulator
-    #[arg(long, value_name = "URL")]
-    pub(crate) server: Option<String>,
-
-    #[command(flatten)]
-    pub(crate) access: AccessArgs,
-
     /// Which camera of the scene to use [default: the first]
     #[arg(long, value_name = "NAME")]
     pub(crate) camera: Option<String>,
+
+    /// Any other key of the job file, such as randomize.light.per=scene; several times for
+    /// several keys
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+
+    /// Capture from this server instead of the embedded simulator; several times for several
+    /// servers, over which the frames are spread
+    #[arg(long = "server", value_name = "URL")]
+    pub(crate) servers: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
+}
+
+/// What `capture` is asked for.
+#[derive(Debug, Args)]
+#[command(after_help = format!("{CAPTURE_EXAMPLES}\n\n{}\n\n{EXIT_CODES}", formats()))]
+pub(crate) struct CaptureArgs {
+    #[command(flatten)]
+    pub(crate) job: JobArgs,
+
+    /// The folder for the data set; made if need be
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+
+    /// Replace the data set that stands in the output folder
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+
+    /// Go on with what an interrupted capture of the same job has left in the output folder;
+    /// begin when there is nothing
+    #[arg(long, conflicts_with = "overwrite")]
+    pub(crate) resume: bool,
+
+    /// Make only part I of N, from 0/N to (N-1)/N, for `synthcap merge` [default: what
+    /// SLURM_ARRAY_TASK_ID and _COUNT say, or JOB_COMPLETION_INDEX and SYNTHCAP_SHARDS; else all]
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<String>,
+
+    /// Write report.html into the data set
+    #[arg(long)]
+    pub(crate) report: bool,
+
+    /// Print one summary as JSON when done
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `plan` is asked for.
+#[derive(Debug, Args)]
+#[command(after_help = format!("\
+Examples:
+  synthcap plan job.toml
+  synthcap plan job.toml --frames 100000 --probe 8 --json
+
+Keys of a job file: docs/jobs.md names each with its meaning, unit and default.
+
+{}", formats()))]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) job: JobArgs,
+
+    /// Capture so many frames into a temporary folder, to measure time and bytes; 0 tells only
+    /// what is known without
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub(crate) probe: u64,
+
+    /// Machines that would share the work
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) shards: NonZeroU64,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `merge` is asked for.
+#[derive(Debug, Args)]
+#[command(after_help = format!("\
+Example:
+  synthcap merge part-0 part-1 part-2 part-3 --out train
+
+{EXIT_CODES}"))]
+pub(crate) struct MergeArgs {
+    /// The folders that captures with --shard have made; they stay as they are
+    #[arg(value_name = "PART", required = true)]
+    pub(crate) parts: Vec<PathBuf>,
+
+    /// The folder for the whole data set; made if need be
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
 
     /// Replace the data set that stands in the output folder
     #[arg(long)]
@@ -107,6 +209,38 @@ pub(crate) struct CaptureArgs {
     /// Print one summary as JSON when done
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What `validate` is asked for.
+#[derive(Debug, Args)]
+#[command(after_help = format!("\
+Example:
+  synthcap validate demo
+
+{EXIT_CODES}"))]
+pub(crate) struct ValidateArgs {
+    /// The folder of a data set
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `report` is asked for.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  synthcap report demo --out report.html")]
+pub(crate) struct ReportArgs {
+    /// The folder of a data set
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+
+    /// The page to write
+    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    pub(crate) out: PathBuf,
 }
 
 /// What `serve` is asked for.
@@ -241,13 +375,6 @@ pub(crate) enum ConformanceLevel {
     SharedMemory,
 }
 
-/// An image size in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Size {
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-}
-
 /// Where the camera goes, as typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PathChoice {
@@ -281,18 +408,7 @@ pub(crate) fn complaint(error: &clap::Error) -> String {
 }
 
 pub(crate) fn size(text: &str) -> Result<Size, String> {
-    /// Far beyond any sensor; larger numbers are typing errors.
-    const MOST: u32 = 16_384;
-    let sides = text.split_once(['x', 'X']);
-    let number = |side: &str| side.parse::<u32>().ok();
-    let size = sides.and_then(|(w, h)| Some((number(w)?, number(h)?)));
-    match size {
-        Some((width, height)) if (1..=MOST).contains(&width) && (1..=MOST).contains(&height) => {
-            Ok(Size { width, height })
-        }
-        Some(_) => Err(format!("each side must be from 1 to {MOST} pixels")),
-        None => Err("give width and height, such as 640x480".to_owned()),
-    }
+    text.parse()
 }
 
 /// The formats, for the help.
@@ -332,22 +448,6 @@ mod tests {
     }
 
     #[test]
-    fn defaults_make_a_whole_data_set() {
-        let args = capture(&[]).expect("defaults");
-        assert_eq!(
-            args.size,
-            Size {
-                width: 640,
-                height: 480
-            }
-        );
-        assert_eq!(args.modalities, None);
-        assert_eq!(args.formats, ["frames"]);
-        assert_eq!(args.path, PathChoice::Orbit);
-        assert_eq!((args.frames, args.seed), (None, None));
-    }
-
-    #[test]
     fn values_are_read() {
         let args = capture(&[
             "--size",
@@ -358,15 +458,14 @@ mod tests {
             "a/b.txt",
         ]);
         let args = args.expect("good values");
-        assert_eq!(
-            args.size,
-            Size {
-                width: 32,
-                height: 8
-            }
-        );
+        let args = args.job;
+        let size = Size {
+            width: 32,
+            height: 8,
+        };
+        assert_eq!(args.size, Some(size));
         assert_eq!(args.modalities, Some(Modality::Rgb | Modality::Depth));
-        assert_eq!(args.path, PathChoice::File("a/b.txt".into()));
+        assert_eq!(args.path, Some(PathChoice::File("a/b.txt".into())));
     }
 
     #[test]

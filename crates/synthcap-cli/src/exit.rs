@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     Lost,
     /// The server breaks the contract.
     Nonconformant,
+    /// A data set is not what it should be.
+    Invalid,
     /// Ctrl-C.
     Interrupted,
 }
@@ -40,6 +42,7 @@ Exit codes:
   6    the disk is full or failed
   7    the connection or the server failed on the way
   8    the server breaks the contract (conformance)
+  9    the data set that was checked has faults
   130  ended by Ctrl-C";
 
 impl Failure {
@@ -53,6 +56,7 @@ impl Failure {
             Self::Disk => 6,
             Self::Lost => 7,
             Self::Nonconformant => 8,
+            Self::Invalid => 9,
             Self::Interrupted => 130,
         }
     }
@@ -116,14 +120,21 @@ impl From<synthcap::Error> for Stop {
     }
 }
 
+impl From<synthcap_job::JobError> for Stop {
+    fn from(error: synthcap_job::JobError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
 impl From<synthcap_dataset::Error> for Stop {
     fn from(error: synthcap_dataset::Error) -> Self {
         use synthcap_dataset::ErrorKind;
         let (failure, remedy) = match error.kind() {
             ErrorKind::OutputExists => (
                 Failure::Output,
-                "choose another --out, or replace the data set there with --overwrite",
+                "choose another --out, go on with --resume, or replace the data set there with --overwrite",
             ),
+            ErrorKind::OtherJob => (Failure::Output, error.remedy()),
             ErrorKind::NotADataset => (
                 Failure::Output,
                 "choose another --out, or clear that folder yourself",
@@ -161,6 +172,7 @@ mod tests {
             Failure::Disk,
             Failure::Lost,
             Failure::Nonconformant,
+            Failure::Invalid,
             Failure::Interrupted,
         ];
         for failure in all {

@@ -4,14 +4,14 @@ mod access;
 mod args;
 mod bench;
 mod capture;
+mod checking;
 mod conformance;
-mod draw;
 mod embedded;
 mod exit;
 mod info;
-mod path;
+mod joining;
+mod planning;
 mod progress;
-mod randomize;
 mod serve;
 mod settings;
 mod signal;
@@ -61,6 +61,10 @@ fn run(command: Command) -> Result<()> {
     runtime.block_on(async {
         match command {
             Command::Capture(args) => capture::run(CaptureSettings::new(args)?).await,
+            Command::Plan(args) => planning::run(args).await,
+            Command::Merge(args) => joining::run(args),
+            Command::Validate(args) => checking::validate(args),
+            Command::Report(args) => checking::report(args),
             Command::Serve(args) => serve::run(args).await,
             Command::Info(args) => info::run(args).await,
             Command::Bench(args) => bench::run(*args).await,

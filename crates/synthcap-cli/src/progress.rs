@@ -13,6 +13,8 @@ pub(crate) struct Progress {
     shown: Shown,
     start: Instant,
     total: u64,
+    /// Done before it began.
+    before: u64,
 }
 
 #[derive(Debug)]
@@ -22,8 +24,8 @@ enum Shown {
 }
 
 impl Progress {
-    /// Begins now.
-    pub(crate) fn start(total: u64) -> Self {
+    /// Begins now, with so many of the frames done before.
+    pub(crate) fn resume(total: u64, before: u64) -> Self {
         let shown = if std::io::stderr().is_terminal() {
             Shown::Bar(bar(total))
         } else {
@@ -33,6 +35,7 @@ impl Progress {
             shown,
             start: Instant::now(),
             total,
+            before,
         }
     }
 
@@ -41,7 +44,7 @@ impl Progress {
         match &mut self.shown {
             Shown::Bar(bar) => bar.set_position(done),
             Shown::Lines(pace) => {
-                if let Some(line) = pace.line(done, self.total, self.start.elapsed()) {
+                if let Some(line) = pace.line(done, self.total, self.before, self.start.elapsed()) {
                     eprintln!("{line}");
                 }
             }
@@ -84,14 +87,14 @@ impl Pace {
     const LEAST: Duration = Duration::from_secs(2);
     const MOST: Duration = Duration::from_secs(60);
 
-    fn line(&mut self, done: u64, total: u64, elapsed: Duration) -> Option<String> {
+    fn line(&mut self, done: u64, total: u64, before: u64, elapsed: Duration) -> Option<String> {
         let since = self.last.map(|last| elapsed.saturating_sub(last));
         let interval = (elapsed / 10).clamp(Self::LEAST, Self::MOST);
         if done == 0 || (done < total && since.is_some_and(|since| since < interval)) {
             return None;
         }
         self.last = Some(elapsed);
-        let rate = done as f64 / elapsed.as_secs_f64().max(1e-3);
+        let rate = (done - before.min(done)) as f64 / elapsed.as_secs_f64().max(1e-3);
         let left = (total - done.min(total)) as f64 / rate;
         Some(format!(
             "{done}/{total} frames  {rate:.1}/s  {} left",
@@ -132,7 +135,7 @@ mod tests {
     #[test]
     fn lines_come_now_and_then_and_at_the_end() {
         let mut pace = Pace::default();
-        let mut line = |done, ms| pace.line(done, 40, Duration::from_millis(ms));
+        let mut line = |done, ms| pace.line(done, 40, 0, Duration::from_millis(ms));
         assert_eq!(line(0, 0), None);
         assert_eq!(
             line(10, 1000).as_deref(),

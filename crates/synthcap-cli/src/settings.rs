@@ -1,102 +1,78 @@
 //! Arguments, checked: what can be known to be wrong before a server is asked or
 //! a file is written.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
-use serde_json::{Value, json};
-use synthcap::{ModalitySet, Transform};
+use synthcap::ModalitySet;
 use synthcap_dataset::{DatasetWriter, Existing, Formats, Plan, PlannedCamera, Writer};
+use synthcap_job::{Job, JobSource, Shard};
 
 use crate::{
-    args::{AccessArgs, CaptureArgs, PathChoice, Size},
+    args::{AccessArgs, CaptureArgs, JobArgs, PathChoice},
     exit::{Result, Stop},
-    path,
 };
 
-/// Frames of a capture that does not say.
-const DEFAULT_FRAMES: u64 = 48;
+/// A job that makes sense, and where it is done.
+#[derive(Clone, Debug)]
+pub(crate) struct JobSettings {
+    pub(crate) job: Arc<Job>,
+    pub(crate) modalities: ModalitySet,
+    /// Servers; none: the embedded simulator.
+    pub(crate) servers: Vec<String>,
+    pub(crate) access: AccessArgs,
+    /// Whether scenes start over from their seeds. Without, the one scene of a server
+    /// is taken as it is, with its own seed.
+    pub(crate) resets: bool,
+    /// For complaints that know their place.
+    source: JobSource,
+}
 
 /// A capture that makes sense.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct CaptureSettings {
-    pub(crate) frames: u64,
+    pub(crate) what: JobSettings,
     pub(crate) out: PathBuf,
-    /// As typed; each of them makes a writer.
-    pub(crate) formats: Vec<String>,
-    pub(crate) license: String,
-    pub(crate) size: Size,
-    pub(crate) modalities: ModalitySet,
-    pub(crate) seed: Option<u64>,
-    pub(crate) path: PathSettings,
-    pub(crate) randomize: bool,
-    pub(crate) server: Option<String>,
-    pub(crate) access: AccessArgs,
-    pub(crate) camera: Option<String>,
+    pub(crate) shard: Option<Shard>,
     pub(crate) existing: Existing,
+    pub(crate) report: bool,
     pub(crate) json: bool,
 }
 
-/// Where the camera goes, as far as it is known without the scene.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum PathSettings {
-    Orbit,
-    Random,
-    Poses {
-        file: PathBuf,
-        poses: Vec<Transform>,
-    },
-}
-
-impl CaptureSettings {
-    /// Checks arguments; reads the pose file and looks at the output folder.
+impl JobSettings {
+    /// Reads the job file and puts the flags over it.
     ///
     /// # Errors
     ///
-    /// What does not make sense, with the remedy.
-    pub(crate) fn new(args: CaptureArgs) -> Result<Self> {
-        let existing = match args.overwrite {
-            true => Existing::Replace,
-            false => Existing::Refuse,
+    /// What does not make sense, with the place and the remedy.
+    pub(crate) fn new(args: JobArgs) -> Result<Self> {
+        let from_file = args.job.is_some();
+        let mut source = match &args.job {
+            Some(path) => JobSource::read(path)?,
+            None => JobSource::new(),
         };
-        let formats = writers(&args.formats)?;
-        DatasetWriter::check(&args.out, &formats, existing)?;
-        let modalities = args.modalities.unwrap_or_else(|| formats.modalities());
-        let asked = args.frames.map(u64::from);
-        let (path, frames) = match args.path {
-            PathChoice::Orbit => (PathSettings::Orbit, asked.unwrap_or(DEFAULT_FRAMES)),
-            PathChoice::Random => (PathSettings::Random, asked.unwrap_or(DEFAULT_FRAMES)),
-            PathChoice::File(file) => {
-                let poses = path::read_poses(&file)?;
-                let count = poses.len() as u64;
-                let frames = asked.unwrap_or(count);
-                if frames > count {
-                    return Err(Stop::usage(format!(
-                        "{} has {count} poses, but --frames asks for {frames}; add poses or take --frames {count}",
-                        file.display()
-                    )));
-                }
-                (PathSettings::Poses { file, poses }, frames)
-            }
-        };
+        let has_seed = args.seed.is_some() || from_file;
+        let servers = args.servers.clone();
+        let access = args.access.clone();
+        apply(&mut source, args)?;
+        let job = source.job()?;
+        let formats = writers(&job.formats)?;
+        let modalities = job.modalities.map_or_else(|| formats.modalities(), |m| m.0);
         // What the formats say of the images is known before a server is asked.
-        let Size { width, height } = args.size;
-        let camera = PlannedCamera::new("any", width, height);
-        formats.check(&Plan::new(vec![camera], modalities, frames, 0))?;
+        let camera = PlannedCamera::new("any", job.size.width, job.size.height);
+        formats.check(&Plan::new(vec![camera], modalities, job.samples(), 0))?;
+        let resets = has_seed || servers.is_empty();
+        if !resets && (job.scenes() > 1 || servers.len() > 1) {
+            return Err(Stop::usage(
+                "several scenes or servers need a seed to start them from; give --seed",
+            ));
+        }
         Ok(Self {
-            frames,
-            out: args.out,
-            formats: args.formats,
-            license: args.license,
-            size: args.size,
+            job: Arc::new(job),
             modalities,
-            seed: args.seed,
-            path,
-            randomize: args.randomize,
-            server: args.server,
-            access: args.access,
-            camera: args.camera,
-            existing,
-            json: args.json,
+            servers,
+            access,
+            resets,
+            source,
         })
     }
 
@@ -106,113 +82,129 @@ impl CaptureSettings {
     ///
     /// When a format is unknown; [`new`](Self::new) has said so already.
     pub(crate) fn writers(&self) -> Result<Formats> {
-        writers(&self.formats)
+        writers(&self.job.formats)
     }
 
-    /// The settings that shape the data set, for its manifest. Where it is put and
-    /// how it is shown are not among them.
-    pub(crate) fn to_json(&self) -> Value {
-        let path = match &self.path {
-            PathSettings::Orbit => json!("orbit"),
-            PathSettings::Random => json!("random"),
-            PathSettings::Poses { file, .. } => json!({ "file": file.display().to_string() }),
-        };
-        json!({
-            "command": "capture",
-            "frames": self.frames,
-            "formats": self.formats,
-            "size": format!("{}x{}", self.size.width, self.size.height),
-            "modalities": self.modalities.iter().map(|m| m.name()).collect::<Vec<_>>(),
-            "seed": self.seed,
-            "path": path,
-            "randomize": self.randomize,
-            "server": self.server,
-            "camera": self.camera,
-        })
+    /// A complaint about a key of the job, with its place.
+    pub(crate) fn complain(&self, key: &str, what: &str) -> Stop {
+        Stop::usage(self.source.complaint(key, what).to_string())
     }
 }
 
-fn writers(specs: &[String]) -> Result<Formats> {
+impl CaptureSettings {
+    /// Checks arguments; reads job and pose files and looks at the output folder.
+    ///
+    /// # Errors
+    ///
+    /// What does not make sense, with the remedy.
+    pub(crate) fn new(args: CaptureArgs) -> Result<Self> {
+        let existing = match (args.overwrite, args.resume) {
+            (true, _) => Existing::Replace,
+            (false, true) => Existing::Resume,
+            (false, false) => Existing::Refuse,
+        };
+        let what = JobSettings::new(args.job)?;
+        let shard = match args.shard {
+            Some(text) => Some(text.parse::<Shard>()?),
+            None => Shard::from_environment(|name| std::env::var(name).ok())?,
+        };
+        // A part of one is the whole.
+        let shard = shard.filter(|shard| shard.count() > 1);
+        if !what.resets && (shard.is_some() || existing == Existing::Resume) {
+            return Err(Stop::usage(
+                "to resume a capture or to share it out, its samples must not depend on what the \
+                 server has done before; give --seed",
+            ));
+        }
+        Ok(Self {
+            what,
+            out: args.out,
+            shard,
+            existing,
+            report: args.report,
+            json: args.json,
+        })
+    }
+
+    /// Looks at the output folder before a long preparation.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be taken.
+    pub(crate) fn check_output(&self) -> Result<()> {
+        Ok(DatasetWriter::check(
+            &self.out,
+            &self.what.writers()?,
+            self.existing,
+        )?)
+    }
+}
+
+/// The flags as keys of the job.
+fn apply(source: &mut JobSource, args: JobArgs) -> Result<()> {
+    fn whole(n: u64) -> Result<i64> {
+        i64::try_from(n)
+            .map_err(|_| Stop::usage(format!("{n} is too large; take up to {}", i64::MAX)))
+    }
+    if let Some(frames) = args.frames {
+        source.set("samples", whole(frames.get())?)?;
+    }
+    if let Some(frames) = args.frames_per_scene {
+        source.set("samples_per_scene", whole(frames.get())?)?;
+    }
+    if let Some(seed) = args.seed {
+        source.set("seed", whole(seed)?)?;
+    }
+    if let Some(size) = args.size {
+        source.set("size", size.to_string())?;
+    }
+    if !args.formats.is_empty() {
+        source.set("formats", args.formats)?;
+    }
+    if let Some(set) = args.modalities {
+        let names: Vec<_> = set.iter().map(|m| m.name().to_owned()).collect();
+        source.set("modalities", names)?;
+    }
+    for (key, value) in [
+        ("scene", args.scene),
+        ("license", args.license),
+        ("cameras.0.name", args.camera),
+    ] {
+        if let Some(value) = value {
+            source.set(key, value)?;
+        }
+    }
+    if let Some(path) = args.path {
+        let text = match path {
+            PathChoice::Orbit => "orbit".to_owned(),
+            PathChoice::Random => "random".to_owned(),
+            // It is relative to here, not to the job file.
+            PathChoice::File(file) => std::path::absolute(&file)
+                .unwrap_or(file)
+                .to_string_lossy()
+                .into_owned(),
+        };
+        source.set("cameras.0.path", text)?;
+    } else if !source.has("cameras") {
+        source.set("cameras.0.path", "orbit")?;
+    }
+    if args.randomize {
+        for part in ["light", "materials", "poses"] {
+            source.enable(&format!("randomize.{part}"))?;
+        }
+        source.enable("cameras.0.jitter")?;
+    }
+    args.set.iter().try_for_each(|set| source.set_text(set))?;
+    Ok(())
+}
+
+/// The writers of formats as people name them.
+///
+/// # Errors
+///
+/// When one is unknown.
+pub(crate) fn writers(specs: &[String]) -> Result<Formats> {
     let writers = specs.iter().map(|spec| synthcap_dataset::writer(spec));
     let writers: Vec<Box<dyn Writer>> = writers.collect::<synthcap_dataset::Result<_>>()?;
     Ok(writers.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{fs, num::NonZeroU64, path::Path};
-
-    use super::*;
-    use crate::exit::Failure;
-
-    fn args(out: &Path) -> CaptureArgs {
-        CaptureArgs {
-            frames: None,
-            out: out.to_owned(),
-            size: Size {
-                width: 8,
-                height: 6,
-            },
-            formats: vec!["frames".to_owned()],
-            license: String::new(),
-            modalities: None,
-            seed: None,
-            path: PathChoice::Orbit,
-            randomize: false,
-            server: None,
-            access: AccessArgs::default(),
-            camera: None,
-            overwrite: false,
-            json: false,
-        }
-    }
-
-    #[test]
-    fn a_pose_file_says_how_many_frames_there_are() {
-        let folder = tempfile::tempdir().expect("folder");
-        let file = folder.path().join("poses.csv");
-        fs::write(&file, "0 0 0 0 0 0\n1 1 1 0 0 0\n").expect("file");
-        let mut args = args(&folder.path().join("out"));
-        let default = CaptureSettings::new(args_with(&args, None)).expect("orbit");
-        assert_eq!(default.frames, DEFAULT_FRAMES);
-        args.path = PathChoice::File(file);
-        assert_eq!(
-            CaptureSettings::new(args_with(&args, None))
-                .expect("file")
-                .frames,
-            2
-        );
-        assert_eq!(
-            CaptureSettings::new(args_with(&args, Some(1)))
-                .expect("file")
-                .frames,
-            1
-        );
-        let stop = CaptureSettings::new(args_with(&args, Some(3))).expect_err("too many");
-        assert_eq!(stop.failure, Failure::Usage);
-        assert!(stop.line.contains("--frames 2"), "{stop}");
-    }
-
-    fn args_with(base: &CaptureArgs, frames: Option<u64>) -> CaptureArgs {
-        CaptureArgs {
-            frames: frames.and_then(NonZeroU64::new),
-            path: base.path.clone(),
-            ..args(&base.out)
-        }
-    }
-
-    #[test]
-    fn a_full_folder_is_refused_before_anything_else() {
-        let folder = tempfile::tempdir().expect("folder");
-        fs::write(folder.path().join("notes.txt"), "mine").expect("file");
-        let stop = CaptureSettings::new(args(folder.path())).expect_err("not empty");
-        assert_eq!(stop.failure, Failure::Output);
-        assert!(stop.line.contains("--overwrite"), "{stop}");
-        let overwriting = CaptureArgs {
-            overwrite: true,
-            ..args(folder.path())
-        };
-        let stop = CaptureSettings::new(overwriting).expect_err("not ours");
-        assert!(stop.line.contains("not a data set"), "{stop}");
-    }
 }

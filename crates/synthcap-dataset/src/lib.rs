@@ -37,9 +37,11 @@ mod plan;
 mod plan_record;
 mod preview;
 mod record;
+mod report;
 mod sample;
 mod staging;
 mod statistics;
+mod validate;
 mod writer;
 
 pub use card::Card;
@@ -65,6 +67,8 @@ pub use record::{
     BoxRecord, CameraRecord, DepthRange, FileRecord, Number, ObjectRecord, ObjectViewRecord,
     RecordReader, Records, SampleRecord, ViewRecord,
 };
+pub use report::write_report;
 pub use sample::{Sample, SampleView};
 pub use staging::{AppendFile, Existing, ShardFile, Staging};
+pub use validate::{Fault, FaultKind, Findings, validate};
 pub use writer::{Encoded, EncodedFile, Encoder, Writer};

@@ -18,8 +18,8 @@ use crate::{
 
 /// Knows a scene of a job, and says what each of its samples takes.
 #[derive(Debug)]
-pub struct Director<'a> {
-    job: &'a Job,
+pub struct Director {
+    job: Arc<Job>,
     scene: u64,
     can: Vec<Capability>,
     cameras: Vec<Placed>,
@@ -39,12 +39,12 @@ struct Placed {
     targets: Vec<(ObjectName, synthcap::Vec3)>,
 }
 
-impl<'a> Director<'a> {
+impl Director {
     /// For a scene of a job: what its server can do, the objects as they stand when
     /// the first sample is due, the job's cameras in its order at the size of the
     /// images, and the change that made the scene what it is.
     pub fn new(
-        job: &'a Job,
+        job: &Arc<Job>,
         scene: u64,
         can: &[Capability],
         objects: &[ObjectState],
@@ -89,7 +89,7 @@ impl<'a> Director<'a> {
             }
         });
         Self {
-            job,
+            job: job.clone(),
             scene,
             can: can.to_vec(),
             cameras: placed.collect(),

@@ -51,6 +51,7 @@ fn change(job: &Job, scene: u64) -> SceneChange {
 }
 
 fn shot(job: &Job, k: u64) -> Shot {
+    let job = &std::sync::Arc::new(job.clone());
     let scene = job.expand(k).scene;
     let cameras = vec![camera(); job.cameras.len()];
     let change = change(job, scene);
@@ -182,7 +183,8 @@ fn what_the_server_lacks_is_named() {
     let job = job("[randomize]\nlight = {}\nmaterials = {}\nposes = {}");
     let change = SceneChange::default();
     let can = [Capability::Materials];
-    let director = Director::new(&job, 0, &can, &objects(), &[camera()], &change);
+    let shared = std::sync::Arc::new(job);
+    let director = Director::new(&shared, 0, &can, &objects(), &[camera()], &change);
     assert_eq!(director.lacking(), ["light", "object poses"]);
     let keys: Vec<_> = director.shot(0).record.keys().cloned().collect();
     assert_eq!(keys, ["materials"]);

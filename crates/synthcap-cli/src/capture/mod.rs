@@ -1,32 +1,26 @@
 //! `synthcap capture`: from settings to a finished data set.
 
+mod checks;
+mod commands;
+mod crew;
+mod dispatch;
 mod report;
 mod scene;
 mod shot;
+mod studio;
 
-use std::{collections::VecDeque, time::Instant};
+use std::{collections::BTreeMap, ops::Range, time::Instant};
 
-use synthcap::{Client, server::ServerHandle};
-use synthcap_dataset::{DatasetWriter, Options, Summary};
-use synthcap_sim::SimConfig;
+use synthcap_dataset::{DatasetWriter, Existing, Journaled, Options, Sample, Summary};
 
-use self::{
-    report::Report,
-    scene::Scene,
-    shot::{Pending, Photographer},
-};
+pub(crate) use self::report::Report;
+use self::{crew::Crew, scene::Scene, studio::Studio};
 use crate::{
-    access,
-    embedded::{self, Listen},
     exit::{Failure, Result, Stop},
     progress::Progress,
     settings::CaptureSettings,
     signal::Interrupt,
 };
-
-/// Frames asked for ahead of the one that is waited for: enough that the server
-/// never waits for us, few enough to end soon when asked to.
-const AHEAD: usize = 3;
 
 /// Captures a data set and prints the summary.
 ///
@@ -35,84 +29,107 @@ const AHEAD: usize = 3;
 /// What went wrong first. What is complete by then is kept.
 pub(crate) async fn run(settings: CaptureSettings) -> Result<()> {
     let json = settings.json;
-    let mut report = Report::new(&settings);
-    let outcome = capture(settings, &mut report).await;
+    let mut report = Report::new(settings.what.job.samples());
+    let outcome = capture(&settings, &mut report).await;
     report.print(&outcome, json);
     outcome
 }
 
-async fn capture(settings: CaptureSettings, report: &mut Report) -> Result<()> {
+/// Captures a data set, and says in the report what came of it.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) async fn capture(settings: &CaptureSettings, report: &mut Report) -> Result<()> {
+    if settings.existing == Existing::Resume && report.is_there(settings) {
+        return Ok(());
+    }
+    settings.check_output()?;
+    let range = range(settings)?;
+    if range.is_empty() {
+        eprintln!("this shard has no samples: there are more shards than the job can be cut into");
+        return Ok(());
+    }
     let mut interrupt = Interrupt::listen()?;
     let interrupted = || Stop::new(Failure::Interrupted, "interrupted before the first frame");
-    let (client, server) = tokio::select! {
-        source = connect(&settings) => source?,
+    let url = settings.what.servers.first().map(String::as_str);
+    let mut studio = tokio::select! {
+        studio = Studio::open(&settings.what, url) => studio?,
         () = interrupt.wait() => return Err(interrupted()),
     };
-    let captured = async {
-        let scene = tokio::select! {
-            scene = Scene::prepare(&client, &settings) => scene?,
-            () = interrupt.wait() => return Err(interrupted()),
-        };
-        report.scene(&scene);
-        let captured = write(&client, &settings, &scene, &mut interrupt, report).await;
-        scene.restore(&client).await;
-        captured
+    let scene = tokio::select! {
+        scene = Scene::prepare(&settings.what, &mut studio) => scene,
+        () = interrupt.wait() => Err(interrupted()),
     };
-    let captured = captured.await;
-    // The data set is written; what the connection has to say no longer matters.
-    let _ = client.close().await;
-    if let Some(server) = server {
-        server.shutdown().await;
-    }
-    captured
+    let scene = match scene {
+        Ok(scene) => scene,
+        Err(stop) => {
+            // The first failure is the one to report.
+            studio.close().await;
+            return Err(stop);
+        }
+    };
+    report.scene(&scene);
+    write(settings, &scene, studio, range, &mut interrupt, report).await
 }
 
-/// The server of the settings, or the embedded one.
-async fn connect(settings: &CaptureSettings) -> Result<(Client, Option<ServerHandle>)> {
-    if let Some(url) = &settings.server {
-        let client = access::connect(url, settings.access.clone()).await?;
-        return Ok((client, None));
-    }
-    let config = SimConfig {
-        seed: settings.seed.unwrap_or_default(),
-        width: settings.size.width,
-        height: settings.size.height,
-        ..SimConfig::default()
+/// The samples that are made here.
+fn range(settings: &CaptureSettings) -> Result<Range<u64>> {
+    let job = &settings.what.job;
+    let Some(shard) = settings.shard else {
+        return Ok(0..job.samples());
     };
-    let listen = Listen {
-        address: "127.0.0.1:0".to_owned(),
-        paused: true,
-        ..Listen::default()
-    };
-    let server = embedded::serve(config, listen).await?;
-    let client = Client::connect(server.url()).await?;
-    Ok((client, Some(server)))
+    let border = settings.what.writers()?.samples_per_file();
+    Ok(shard.range(job, border))
 }
 
-/// Captures all frames into the output folder.
+/// Captures all samples of a range into the output folder.
 async fn write(
-    client: &Client,
     settings: &CaptureSettings,
     scene: &Scene,
+    studio: Studio,
+    range: Range<u64>,
     interrupt: &mut Interrupt,
     report: &mut Report,
 ) -> Result<()> {
     let mut options = Options::default();
     options.existing = settings.existing;
-    let formats = settings.writers()?;
-    let mut writer = DatasetWriter::create(&settings.out, scene.plan(settings), formats, options)?;
+    // Without a seed there is no going on: the server has moved on.
+    options.journal = settings.what.resets.then(|| {
+        let mut journaled = Journaled::new(settings.what.job.record());
+        journaled.range = Some(range.clone());
+        journaled
+    });
+    options.report = settings.report;
+    let formats = settings.what.writers()?;
+    let plan = scene.plan(&settings.what);
+    let created = DatasetWriter::create(&settings.out, plan, formats, options);
+    let mut writer = match created {
+        Ok(writer) => writer,
+        Err(error) => {
+            studio.close().await;
+            return Err(error.into());
+        }
+    };
+    let (next, total) = (writer.next_index(), range.end - range.start);
+    if next > range.start {
+        eprintln!("going on after {} of {total} frames", next - range.start);
+    }
+    report.part_of(total);
     let start = Instant::now();
-    let mut progress = Progress::start(settings.frames);
-    let photographer = Photographer::new(client, settings, scene);
-    let shot = shoot(
-        &photographer,
-        settings.frames,
+    let mut progress = Progress::resume(total, next - range.start);
+    let mut crew = Crew::start(&settings.what, studio, next..range.end);
+    let shot = receive(
+        &mut crew,
+        range,
+        next,
         &mut writer,
         interrupt,
         &mut progress,
     )
     .await;
     let finished = tokio::task::block_in_place(|| writer.finish());
+    crew.end().await;
     progress.finish();
     let summary: Summary = finished?;
     report.written(&summary, start.elapsed());
@@ -122,34 +139,33 @@ async fn write(
         .map_or(Ok(()), |failure| Err(failure.into()))
 }
 
-/// Asks for one frame after the other, a few ahead, and hands them to the writer.
-async fn shoot(
-    photographer: &Photographer<'_>,
-    frames: u64,
+/// Takes samples as they come and hands them to the writer in order.
+async fn receive(
+    crew: &mut Crew,
+    range: Range<u64>,
+    mut next: u64,
     writer: &mut DatasetWriter,
     interrupt: &mut Interrupt,
     progress: &mut Progress,
 ) -> Result<()> {
-    let mut pending: VecDeque<Pending> = VecDeque::new();
-    let mut next = 0;
-    loop {
-        while next < frames && pending.len() <= AHEAD {
-            pending.push_back(photographer.ask(next).await?);
-            next += 1;
-        }
-        let Some(first) = pending.pop_front() else {
-            return Ok(());
-        };
-        let index = first.index();
+    let mut early: BTreeMap<u64, Sample> = BTreeMap::new();
+    while next < range.end {
         let sample = tokio::select! {
-            sample = first.sample() => sample?,
+            sample = crew.samples.recv() => sample.ok_or_else(crew::gone)??,
             () = interrupt.wait() => {
-                let line = format!("interrupted after {index} of {frames} frames");
+                let done = next - range.start;
+                let line = format!("interrupted after {done} of {} frames", range.end - range.start);
                 return Err(Stop::new(Failure::Interrupted, line));
             }
         };
-        // Waits only while the disk is slower than the simulator.
-        tokio::task::block_in_place(|| writer.push(sample))?;
-        progress.update(index + 1);
+        early.insert(sample.index, sample);
+        while let Some(sample) = early.remove(&next) {
+            // Waits only while the disk is slower than the simulator.
+            tokio::task::block_in_place(|| writer.push(sample))?;
+            next += 1;
+            crew.dispatch.written(next);
+            progress.update(next - range.start);
+        }
     }
+    Ok(())
 }

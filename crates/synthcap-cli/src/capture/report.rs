@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use synthcap_dataset::Summary;
 
 use super::scene::Scene;
@@ -43,14 +43,14 @@ struct Complaint {
 }
 
 impl Report {
-    pub(crate) fn new(settings: &CaptureSettings) -> Self {
+    pub(crate) fn new(frames: u64) -> Self {
         Self {
             ok: false,
             out: None,
             preview: None,
             complete: false,
             frames: 0,
-            planned_frames: settings.frames,
+            planned_frames: frames,
             files: 0,
             bytes: 0,
             seconds: 0.0,
@@ -70,17 +70,53 @@ impl Report {
         let info = &scene.info;
         eprintln!(
             "{} {}: scene {}, seed {}, camera {}",
-            info.engine_name, info.engine_version, info.scene_name, scene.seed, scene.camera.name
+            info.engine_name,
+            info.engine_version,
+            info.scene_name,
+            scene.seed,
+            scene.cameras[0].name
         );
         self.seed = Some(scene.seed);
         self.engine = Some(info.engine_name.clone());
         self.engine_version = Some(info.engine_version.clone());
         self.scene = Some(info.scene_name.clone());
-        self.camera = Some(scene.camera.name.to_string());
+        self.camera = Some(scene.cameras[0].name.to_string());
         self.warnings = scene.lacking();
         for warning in &self.warnings {
             eprintln!("warning: {warning}");
         }
+    }
+
+    /// So many of the frames are made here.
+    pub(crate) fn part_of(&mut self, frames: u64) {
+        self.planned_frames = frames;
+    }
+
+    /// Whether the whole data set of this job stands in the output folder already;
+    /// then it says so.
+    pub(crate) fn is_there(&mut self, settings: &CaptureSettings) -> bool {
+        #[derive(Deserialize)]
+        struct There {
+            complete: bool,
+            samples: u64,
+            files: u64,
+            bytes: u64,
+            settings: serde_json::Value,
+        }
+        let text = std::fs::read(settings.out.join("manifest.json")).ok();
+        let there = text.and_then(|text| serde_json::from_slice::<There>(&text).ok());
+        let Some(there) = there else {
+            return false;
+        };
+        if !there.complete || there.settings != settings.what.job.record() {
+            return false;
+        }
+        eprintln!("{} is complete already", settings.out.display());
+        self.out = Some(settings.out.clone());
+        self.preview = Some(settings.out.join("preview.png"));
+        (self.complete, self.frames) = (true, there.samples);
+        (self.files, self.bytes) = (there.files, there.bytes);
+        true
     }
 
     /// The set is in its place.
@@ -94,6 +130,11 @@ impl Report {
         self.bytes = summary.bytes;
         self.seconds = took.as_secs_f64();
         self.frames_per_second = summary.samples as f64 / self.seconds.max(1e-9);
+    }
+
+    /// Bytes and seconds that it took.
+    pub(crate) fn cost(&self) -> (u64, f64) {
+        (self.bytes, self.seconds)
     }
 
     /// Prints the summary; the error itself is the caller's to print.

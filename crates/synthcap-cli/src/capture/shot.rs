@@ -1,141 +1,186 @@
-//! One frame: what is asked of the server for it, and the sample that comes of it.
+//! One sample that has been asked for, and what comes of it.
 
-use serde_json::json;
+use std::sync::Arc;
+
 use synthcap::{
-    BatchItem, BatchReplies, Camera, Capability, CaptureSet, Client, FrameSet, ModalitySet, Ticket,
-    Transform,
+    Batch, BatchItem, BatchReplies, CaptureSet, Client, FrameSet, ModalitySet, ObjectState, Pixels,
+    Ticket,
 };
 use synthcap_dataset::{Sample, SampleView};
+use synthcap_job::{ClassTable, Director, Draw, Job, Sensor, Shot, noise};
 
-use super::scene::Scene;
-use crate::{
-    exit::{Failure, Result, Stop},
-    randomize::Drawn,
-    settings::CaptureSettings,
-};
+use super::{checks::refused, studio::pose_record};
+use crate::exit::{Failure, Result, Stop};
 
-/// Asks for frames.
+/// What is the same for all samples of a scene.
 #[derive(Debug)]
-pub(crate) struct Photographer<'a> {
-    client: &'a Client,
-    scene: &'a Scene,
-    camera: Camera,
-    modalities: ModalitySet,
-    with_scene: bool,
-    steps: bool,
+pub(super) struct Asked {
+    pub(super) job: Arc<Job>,
+    pub(super) modalities: ModalitySet,
+    pub(super) with_scene: bool,
+    pub(super) steps: bool,
+    pub(super) classes: Option<ClassTable>,
+    pub(super) seed: u64,
 }
 
-/// A frame that has been asked for.
+/// A sample that has been asked for.
 #[derive(Debug)]
-pub(crate) struct Pending {
-    index: u64,
-    seed: u64,
-    drawn: Option<Drawn>,
-    /// Where the camera was put for the tick before.
-    before: Option<Transform>,
+pub(super) struct Pending {
+    shot: Shot,
+    asked: Asked,
     images: BatchItem<FrameSet>,
     ticket: Ticket<BatchReplies>,
 }
 
-impl<'a> Photographer<'a> {
-    pub(crate) fn new(client: &'a Client, settings: &CaptureSettings, scene: &'a Scene) -> Self {
-        let size = settings.size;
-        let camera = client.camera(&scene.camera.name);
-        Self {
-            client,
-            scene,
-            camera: camera.with_size(size.width, size.height),
-            modalities: settings.modalities,
-            with_scene: scene.describes_objects(),
-            steps: scene.info.can(Capability::Step),
-        }
-    }
-
-    /// Asks for a frame. All of it happens in one go on the server: what varies is
-    /// set, time goes on by a tick, the camera goes to its place, and all images
-    /// are of that tick. Flow then holds the motion of things and of the camera.
+impl Pending {
+    /// Sends the batch of a sample with its images at the end.
     ///
     /// # Errors
     ///
     /// When the connection is lost.
-    pub(crate) async fn ask(&self, index: u64) -> Result<Pending> {
-        let pose = self.scene.path.pose(index).ok_or_else(|| {
-            let line = format!("the camera path ends before frame {index}");
-            Stop::new(Failure::Internal, line)
-        })?;
-        let drawn = self.scene.randomizer.as_ref().map(|r| r.draw(index));
-        let pose = drawn.as_ref().map_or(pose, |drawn| drawn.jittered(pose));
-        let mut batch = self.client.batch();
-        if let Some(drawn) = &drawn {
-            drawn.add_to(&mut batch, self.client);
-        }
-        let before = self.scene.path.before(index, pose).filter(|_| self.steps);
-        if let Some(before) = before {
-            batch.add(self.camera.set_transform(before));
-        }
-        if self.steps {
-            batch.add(self.client.step(1));
-        }
-        batch.add(self.camera.set_transform(pose));
-        let images = batch.add(self.client.capture_set(CaptureSet {
-            views: vec![(self.camera.view(), self.modalities)],
-            include_scene: self.with_scene,
+    pub(super) async fn ask(
+        client: &Client,
+        mut batch: Batch,
+        mut shot: Shot,
+        asked: Asked,
+        director: &Director,
+    ) -> Result<Self> {
+        let size = asked.job.size;
+        let views = shot.cameras.iter().map(|camera| {
+            let camera = client
+                .camera(&camera.name)
+                .with_size(size.width, size.height);
+            (camera.view(), asked.modalities)
+        });
+        let images = batch.add(client.capture_set(CaptureSet {
+            views: views.collect(),
+            include_scene: asked.with_scene,
         }));
-        Ok(Pending {
-            index,
-            seed: self.scene.seed,
-            drawn,
-            before,
+        for (place, camera) in shot.cameras.iter().enumerate() {
+            // Without it nobody could tell what motion the flow shows.
+            if let Some(before) = camera.before.filter(|_| asked.steps) {
+                director.record(&mut shot.record, place, "before_tick", pose_record(before));
+            }
+            if let Some(sensor) = &asked.job.cameras[place].sensor {
+                let ev = exposure(&asked.job, sensor, &shot, place);
+                director.record(&mut shot.record, place, "exposure_ev", ev.into());
+            }
+        }
+        Ok(Self {
             images,
             ticket: batch.run().queue().await?,
+            shot,
+            asked,
         })
     }
-}
 
-impl Pending {
-    /// The frame's number.
-    pub(crate) fn index(&self) -> u64 {
-        self.index
+    /// The sample's number.
+    pub(super) fn index(&self) -> u64 {
+        self.shot.spec.index
     }
 
-    /// Waits for the frame.
+    /// Waits for the sample.
     ///
     /// # Errors
     ///
     /// When the server refuses or fails, or the connection is lost.
-    pub(crate) async fn sample(self) -> Result<Sample> {
+    pub(super) async fn sample(self) -> Result<Sample> {
         let mut replies = self.ticket.await?;
         let set = replies.take(self.images)?;
-        let first = set.frames.first().ok_or_else(|| {
-            let line = format!("the server sent no images for frame {}", self.index);
-            Stop::new(Failure::Lost, line)
-        })?;
-        let info = first.info();
-        let images = set.frames.iter().map(|frame| frame.pixels().clone());
-        let mut view = SampleView::new(&info.camera, images.collect());
-        view.pose = info.pose;
-        view.intrinsics = info.intrinsics;
-        let mut sample = Sample::new(self.index, self.seed, vec![view]);
+        let index = self.shot.spec.index;
+        let mut objects = set.scene.map(|scene| scene.objects).unwrap_or_default();
+        if let Some(classes) = &self.asked.classes {
+            classes
+                .apply_all(&mut objects)
+                .map_err(|e| refused(format!("sample {index}: {e}")))?;
+        }
+        let mut views = Vec::with_capacity(self.shot.cameras.len());
+        for (place, camera) in self.shot.cameras.iter().enumerate() {
+            let frames = set.frames.iter().filter(|f| f.info().camera == camera.name);
+            let frames: Vec<_> = frames.collect();
+            let first = frames.first().ok_or_else(|| {
+                let line = format!(
+                    "the server sent no images of {:?} for frame {index}",
+                    camera.name.as_str()
+                );
+                Stop::new(Failure::Lost, line)
+            })?;
+            let info = first.info();
+            let mut images = Vec::with_capacity(frames.len());
+            for frame in &frames {
+                let pixels = frame.pixels().clone();
+                images.push(match &self.asked.classes {
+                    Some(classes) => classes
+                        .apply_to_image(pixels)
+                        .map_err(|e| refused(e.to_string()))?,
+                    None => pixels,
+                });
+            }
+            let mut view = SampleView::new(&info.camera, images);
+            view.pose = info.pose;
+            view.intrinsics = info.intrinsics;
+            let sensor = &self.asked.job.cameras[place].sensor;
+            let noisy = sensor
+                .as_ref()
+                .map(|sensor| sensed(&self.asked.job, sensor, &self.shot, place, &view));
+            views.push(view);
+            if let Some(noisy) = noisy {
+                views.push(noisy?);
+                repeat_view(&mut objects, views.len() - 2);
+            }
+        }
+        let mut sample = Sample::new(index, self.asked.seed, views);
         sample.tick = set.stamp.tick;
         sample.sim_time = set.stamp.sim_time;
-        sample.objects = set.scene.map(|scene| scene.objects).unwrap_or_default();
-        if let Some(drawn) = &self.drawn {
-            sample.randomization = drawn.record();
-        }
-        if let Some(Transform {
-            location: l,
-            rotation: r,
-            ..
-        }) = self.before
-        {
-            // Without it nobody could tell what motion the flow shows.
-            let before = json!({
-                "location_cm": [l.x, l.y, l.z],
-                "rotation_deg": { "pitch": r.pitch, "yaw": r.yaw, "roll": r.roll },
-            });
-            let name = "camera_before_tick".to_owned();
-            sample.randomization.insert(name, before);
-        }
+        sample.objects = objects;
+        sample.randomization = self.shot.record;
         Ok(sample)
     }
+}
+
+/// The noisy view sees of each object what the clean one does.
+fn repeat_view(objects: &mut [ObjectState], place: usize) {
+    for object in objects {
+        if let Some(view) = object.views.get(place).copied() {
+            object.views.insert(place + 1, view);
+        }
+    }
+}
+
+fn exposure(job: &Job, sensor: &Sensor, shot: &Shot, place: usize) -> f64 {
+    let mut draw = Draw::new(job.seed, shot.spec.index, &format!("exposure {place}"));
+    draw.range(sensor.exposure_ev.low(), sensor.exposure_ev.high())
+}
+
+/// What a camera's sensor makes of a view.
+fn sensed(
+    job: &Job,
+    sensor: &Sensor,
+    shot: &Shot,
+    place: usize,
+    clean: &SampleView,
+) -> Result<SampleView> {
+    let ev = exposure(job, sensor, shot, place);
+    let draw = |what| Draw::new(job.seed, shot.spec.index, &format!("{what} noise {place}"));
+    let noisy = |pixels: &Pixels| match (pixels, &sensor.depth) {
+        (Pixels::Rgb(rgb), _) => noise::rgb(rgb, sensor, ev, draw("colour")).map(Pixels::from),
+        (Pixels::Depth(depth), Some(model)) => {
+            noise::depth(depth, model, draw("depth")).map(Pixels::from)
+        }
+        _ => Ok(pixels.clone()),
+    };
+    let images = clean
+        .images
+        .iter()
+        .map(noisy)
+        .collect::<synthcap_job::Result<_>>()?;
+    let mut view = SampleView::new(sensor_name(clean.camera.as_str()).as_str(), images);
+    view.pose = clean.pose;
+    view.intrinsics = clean.intrinsics;
+    Ok(view)
+}
+
+/// The name of the view that a camera's sensor makes.
+pub(super) fn sensor_name(camera: &str) -> String {
+    format!("{camera}_sensor")
 }

@@ -161,7 +161,10 @@ impl Unmerged {
             for (relative, expected) in past.last().shards {
                 let path = folder.join(relative);
                 if sum(&path)? != expected {
-                    let problem = format!("{} is not what the journal of its part says", path.display());
+                    let problem = format!(
+                        "{} is not what the journal of its part says",
+                        path.display()
+                    );
                     return Err(broken(&path, problem, "make that part again"));
                 }
             }
@@ -232,7 +235,11 @@ pub(super) fn sum(path: &Path) -> Result<(u64, u32)> {
     let mut crc = crc32fast::Hasher::new();
     let len = digest(path, |bytes| crc.update(bytes));
     let len = len.map_err(|e| {
-        broken(path, format!("cannot read {}: {e}", path.display()), "make that part again")
+        broken(
+            path,
+            format!("cannot read {}: {e}", path.display()),
+            "make that part again",
+        )
     })?;
     Ok((len, crc.finalize()))
 }
@@ -286,6 +293,7 @@ pub fn merge(
         staging,
         gate: Arc::new(Gate::new(1, 0)),
         preview: options.preview,
+        report: options.report,
         border,
         journal: None,
         classes: Default::default(),

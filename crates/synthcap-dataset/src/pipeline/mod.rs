@@ -60,6 +60,9 @@ pub struct Options {
     pub max_queued_bytes: usize,
     /// Whether the set gets a `preview.png`. Default: yes.
     pub preview: bool,
+    /// Whether the set gets a `report.html`, which also tells the rate over time and
+    /// so differs from run to run. Default: no.
+    pub report: bool,
     /// Keeps a journal, with which an interrupted set can be gone on with by
     /// [`Existing::Resume`], and parts of a set can be put together. Default: none.
     pub journal: Option<Journaled>,
@@ -97,6 +100,7 @@ impl Default for Options {
             max_queued_samples: const { NonZeroUsize::new(64).expect("not zero") },
             max_queued_bytes: 512 * 1024 * 1024,
             preview: true,
+            report: false,
             journal: None,
         }
     }
@@ -239,6 +243,7 @@ impl DatasetWriter {
             staging,
             gate: gate.clone(),
             preview: options.preview,
+            report: options.report,
             border,
             journal: resumed.journal,
             classes: resumed.classes,

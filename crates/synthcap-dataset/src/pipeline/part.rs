@@ -1,6 +1,9 @@
 //! One format at work: its folder, its files and its records.
 
-use std::{path::{Path, PathBuf}, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
     AppendFile, Encoded, Encoder, Plan, Records, Result, Sample, Staging, Writer, card,
@@ -96,6 +99,11 @@ impl Part {
             }
         }
         Ok(shards)
+    }
+
+    /// Where its records lie for now.
+    pub(super) fn records_path(&self) -> &Path {
+        self.records.path()
     }
 
     /// Bytes of its records.

@@ -21,6 +21,7 @@ use crate::{
     journal::Journal,
     manifest::{self, Contents},
     preview::{self, Preview, Stash},
+    report,
 };
 
 pub(super) struct Sequencer {
@@ -35,6 +36,7 @@ pub(super) struct Sequencer {
     next: u64,
     written: u64,
     /// The indices that are made here.
+    report: bool,
     range: Range<u64>,
     /// Where the files of every format end.
     border: u64,
@@ -50,6 +52,7 @@ pub(super) struct Begin {
     pub(super) staging: Staging,
     pub(super) gate: Arc<Gate>,
     pub(super) preview: bool,
+    pub(super) report: bool,
     pub(super) range: Range<u64>,
     pub(super) border: u64,
     pub(super) journal: Option<Journal>,
@@ -81,6 +84,7 @@ impl Sequencer {
             early: BTreeMap::new(),
             next: 0,
             written: begin.written,
+            report: begin.report,
             range: begin.range,
             border: begin.border,
             journal: begin.journal,
@@ -194,6 +198,11 @@ impl Sequencer {
         if let Err(error) = self.write_preview() {
             summary.failure.get_or_insert(error);
         }
+        if self.report
+            && let Err(error) = self.write_report()
+        {
+            summary.failure.get_or_insert(error);
+        }
         self.staging.release_reserve();
         let records = self.parts.iter().map(Part::records_len).collect();
         for contents in self.finish_parts()? {
@@ -241,6 +250,19 @@ impl Sequencer {
             self.staging.write(manifest::FILE_NAME, &[&text])?;
         }
         Ok(contents)
+    }
+
+    fn write_report(&mut self) -> Result<()> {
+        let Some(part) = self.parts.first() else {
+            return Ok(());
+        };
+        let marks = self
+            .journal
+            .as_ref()
+            .map_or(&[][..], |journal| &journal.marks);
+        let title = self.plan.source.scene_name.clone();
+        let page = report::render(part.records_path(), &title, marks)?;
+        self.staging.write(report::FILE_NAME, &[page.as_bytes()])
     }
 
     fn write_preview(&mut self) -> Result<()> {

@@ -103,6 +103,9 @@ impl RecordReader {
 pub struct SampleRecord {
     /// Its place in the set.
     pub index: u64,
+    /// What its scene was made from.
+    #[serde(default)]
+    pub seed: u64,
     /// Simulation time, seconds.
     #[serde(default)]
     pub sim_time_s: Option<f64>,
@@ -119,10 +122,24 @@ pub struct SampleRecord {
     #[serde(default)]
     pub files: Vec<FileRecord>,
     #[serde(default)]
+    randomization: Drawn,
+    #[serde(default)]
     detail: Option<Box<RawValue>>,
 }
 
+/// What a record says was drawn; the rest is for people.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Drawn {
+    #[serde(default)]
+    split: Option<String>,
+}
+
 impl SampleRecord {
+    /// The split that the sample is for, in sets that have such.
+    pub fn split(&self) -> Option<&str> {
+        self.randomization.split.as_deref()
+    }
+
     /// The format's own part.
     ///
     /// # Errors

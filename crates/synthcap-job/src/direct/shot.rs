@@ -49,7 +49,7 @@ pub struct Look {
     pub max_tries: u32,
 }
 
-impl Director<'_> {
+impl Director {
     /// What a sample of this scene takes.
     pub fn shot(&self, index: u64) -> Shot {
         let spec = self.job.expand(index);

@@ -101,6 +101,23 @@ impl JobSource {
         self.set(key.trim(), value)
     }
 
+    /// Sets a table to its defaults, unless it is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    pub fn enable(&mut self, key: &str) -> Result<()> {
+        match self.has(key) {
+            true => Ok(()),
+            false => self.set(key, Table::new()),
+        }
+    }
+
+    /// What is wrong with a key, with its place in the file or the flag that set it.
+    pub fn complaint(&self, key: &str, what: &str) -> JobError {
+        JobError::new(format!("{}: {what}", self.blame(Some(key))))
+    }
+
     /// Whether a key has a value, of the file or of a flag.
     pub fn has(&self, key: &str) -> bool {
         let mut parts = key.split('.');
@@ -125,7 +142,13 @@ impl JobSource {
             if let Some(path) = camera.path.as_deref()
                 && !matches!(path, "orbit" | "random")
             {
-                camera.poses = camera::read_poses(&self.folder.join(path))?;
+                let file = self.folder.join(path);
+                camera.poses = camera::read_poses(&file)?;
+                // Where it lay on this machine is nobody else's concern.
+                let name = file
+                    .file_name()
+                    .map(|name| name.to_string_lossy().into_owned());
+                camera.path = name;
             }
         }
         let poses = job.cameras.iter().map(|camera| camera.poses.len());
@@ -137,7 +160,7 @@ impl JobSource {
         Ok(job)
     }
 
-    /// The job without its checks, for what only its file's own errors matter to.
+    /// Where a key is set.
     fn blame(&self, key: Option<&str>) -> String {
         let set = |key: &&str| self.set.iter().any(|s| key.starts_with(s.as_str()));
         match key {
