@@ -149,6 +149,11 @@ pub(crate) struct CaptureArgs {
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<String>,
 
+    /// Frames after which what is complete is brought to the disk and noted in the journal; so
+    /// many a power cut may cost. It is done every 2 seconds in any case
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub(crate) sync_frames: NonZeroU64,
+
     /// Write report.html into the data set
     #[arg(long)]
     pub(crate) report: bool,

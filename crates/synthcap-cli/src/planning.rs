@@ -138,6 +138,7 @@ async fn probe(mut settings: JobSettings, samples: u64) -> Result<Probe> {
         out: folder.clone(),
         shard: None,
         existing: Existing::Replace,
+        sync_samples: 64,
         report: false,
         json: true,
     };

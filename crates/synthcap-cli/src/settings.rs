@@ -34,6 +34,8 @@ pub(crate) struct CaptureSettings {
     pub(crate) out: PathBuf,
     pub(crate) shard: Option<Shard>,
     pub(crate) existing: Existing,
+    /// Samples between two lines of the journal.
+    pub(crate) sync_samples: u64,
     pub(crate) report: bool,
     pub(crate) json: bool,
 }
@@ -121,6 +123,7 @@ impl CaptureSettings {
             out: args.out,
             shard,
             existing,
+            sync_samples: args.sync_frames.get(),
             report: args.report,
             json: args.json,
         })

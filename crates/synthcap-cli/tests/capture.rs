@@ -26,7 +26,7 @@ fn the_command_of_the_readme_makes_a_whole_data_set() {
     let manifest = manifest(&out);
     assert_eq!(manifest["complete"], true);
     assert_eq!(manifest["cameras"][0]["width"], 640);
-    assert_eq!(manifest["settings"]["path"], "orbit");
+    assert_eq!(manifest["settings"]["cameras"][0]["path"], "orbit");
     assert!(
         manifest["classes"]
             .as_array()

@@ -4,6 +4,8 @@ mod change;
 mod shot;
 mod things;
 
+use std::sync::Arc;
+
 use synthcap::{CameraName, CameraState, Capability, ObjectName, ObjectState, Transform};
 
 pub use self::{

@@ -107,7 +107,8 @@ impl Shared {
             let Err(stop) = worked else {
                 return studio;
             };
-            studio = None;
+            // Its connection is no good any more.
+            drop(studio.take());
             let lost = matches!(stop.failure, Failure::Lost | Failure::Unreachable);
             // The last one up takes the job with it.
             if !lost || self.up.fetch_sub(1, Ordering::SeqCst) == 1 {

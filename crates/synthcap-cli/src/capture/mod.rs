@@ -98,6 +98,7 @@ async fn write(
     options.journal = settings.what.resets.then(|| {
         let mut journaled = Journaled::new(settings.what.job.record());
         journaled.range = Some(range.clone());
+        journaled.pace.samples = settings.sync_samples;
         journaled
     });
     options.report = settings.report;

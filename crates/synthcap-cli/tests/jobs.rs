@@ -1,0 +1,406 @@
+//! Jobs end with the same bytes, whatever happens on the way: a crash, several
+//! machines, several servers of which one dies.
+
+mod common;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use common::{Ended, ended, run, serve};
+use serde_json::Value;
+
+/// Every format at once, in files of a few samples where a format has such. What one
+/// cannot carry, none gets.
+const FORMATS: [&str; 9] = [
+    "frames",
+    "webdataset:samples=4",
+    "coco",
+    "hf-parquet:samples=4",
+    "imagefolder",
+    "bop",
+    "mcap:samples=4",
+    "yolo",
+    "yolo-seg",
+];
+
+/// Small, with time, physics and everything that varies.
+const JOB: &str = "
+seed = 11
+scene = 'tabletop'
+samples = 20
+samples_per_scene = 5
+size = '64x48'
+modalities = ['rgb', 'depth', 'segmentation']
+split = { train = 3, test = 1 }
+
+[[cameras]]
+spherical = {}
+jitter = {}
+fov_deg = [50, 65]
+look_at = { min_visibility = 0.2 }
+
+[randomize]
+light = {}
+materials = { count = [2, 6], roughness = [0.1, 0.9] }
+poses = {}
+objects = { count = [6, 12] }
+drop = { assets = ['shape:mug', 'shape:apple'], count = [1, 3], settle_ticks = 30 }
+distractors = { assets = ['shape:cube'], count = [0, 2] }
+";
+
+/// A folder with a job file.
+struct Desk {
+    folder: tempfile::TempDir,
+    formats: Vec<String>,
+}
+
+impl Desk {
+    fn new(formats: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("folder");
+        fs::write(folder.path().join("job.toml"), JOB).expect("job");
+        Self {
+            folder,
+            formats: formats.iter().map(|f| (*f).to_owned()).collect(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A capture of the job into a folder, with the time of making fixed.
+    fn capture(&self, out: &str, args: &[&str]) -> Command {
+        let mut command = common::command(&["capture"]);
+        command
+            .arg(self.path("job.toml"))
+            .arg("--out")
+            .arg(self.path(out));
+        for format in &self.formats {
+            command.args(["--format", format]);
+        }
+        command.args(["--sync-frames", "1"]).args(args);
+        command.env("SOURCE_DATE_EPOCH", "1700000000");
+        command
+    }
+
+    fn captured(&self, out: &str, args: &[&str]) -> Ended {
+        let ended = ended(self.capture(out, args));
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        ended
+    }
+
+    /// Every file of a set.
+    fn tree(&self, out: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut found = BTreeMap::new();
+        gather(&self.path(out), Path::new(""), &mut found);
+        assert!(found.len() > 3, "{:?}", found.keys());
+        found
+    }
+}
+
+fn gather(folder: &Path, inside: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    for entry in fs::read_dir(folder).expect("folder") {
+        let path = entry.expect("entry").path();
+        let relative = inside.join(path.file_name().expect("name"));
+        if path.is_dir() {
+            gather(&path, &relative, found);
+        } else {
+            found.insert(relative, fs::read(&path).expect("file"));
+        }
+    }
+}
+
+#[track_caller]
+fn assert_same(a: &BTreeMap<PathBuf, Vec<u8>>, b: &BTreeMap<PathBuf, Vec<u8>>) {
+    let names = |tree: &BTreeMap<PathBuf, Vec<u8>>| tree.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(a), names(b));
+    for (path, content) in a {
+        assert!(b[path] == *content, "{} differs", path.display());
+    }
+}
+
+/// Kills a capture at moments spread over its time, each a fresh one, and goes on.
+/// `just test-crash` asks for 20 moments.
+#[test]
+fn a_kill_at_any_moment_changes_nothing() {
+    let moments = std::env::var("SYNTHCAP_CRASHES").map_or(3, |n| n.parse().expect("a number"));
+    let desk = Desk::new(&FORMATS);
+    let begun = Instant::now();
+    desk.captured("whole", &[]);
+    let whole_time = begun.elapsed();
+    let whole = desk.tree("whole");
+    let mut gone_on = 0;
+    let mut random: u64 = 0x5eed;
+    for i in 0..moments {
+        let out = format!("crash-{i}");
+        let mut child = desk
+            .capture(&out, &["--resume"])
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        // The moment of the crash; nothing is waited for.
+        let part = (random >> 40) as f64 / f64::from(1 << 24);
+        let share = (f64::from(i) + part) / f64::from(moments);
+        std::thread::sleep(Duration::from_secs_f64(whole_time.as_secs_f64() * share));
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+        let ended = desk.captured(&out, &["--resume"]);
+        gone_on += usize::from(ended.stderr.contains("going on after"));
+        assert_same(&whole, &desk.tree(&out));
+        fs::remove_dir_all(desk.path(&out)).expect("removed");
+    }
+    println!("{gone_on} of {moments} went on in the middle");
+    assert!(moments < 10 || gone_on > 3, "{gone_on}");
+}
+
+#[test]
+fn an_interrupted_set_is_gone_on_with_from_its_place() {
+    let desk = Desk::new(&["frames", "webdataset:samples=4"]);
+    desk.captured("whole", &[]);
+    // A set that has ended early, as after Ctrl-C, but at a known sample: a folder
+    // that cannot be made ends it.
+    let mut child = desk
+        .capture("set", &[])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let journal = desk.path("set/.synthcap-partial/journal");
+    while fs::read_to_string(&journal).map_or(0, |text| text.lines().count()) < 3 {
+        std::thread::yield_now();
+    }
+    let id = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .expect("kill")
+            .success()
+    );
+    let code = child.wait().expect("ended").code();
+    if code == Some(130) {
+        let refused = ended(desk.capture("set", &[]));
+        assert_eq!(refused.code, Some(5), "{refused:?}");
+        assert!(refused.complaint().contains("--resume"), "{refused:?}");
+        let manifest = common::manifest(&desk.path("set"));
+        assert_eq!(manifest["complete"], false);
+    }
+    desk.captured("set", &["--resume"]);
+    assert_same(&desk.tree("whole"), &desk.tree("set"));
+    let again = desk.captured("set", &["--resume"]);
+    assert!(again.stderr.contains("complete already"), "{again:?}");
+}
+
+#[test]
+fn shards_joined_are_the_single_run() {
+    let desk = Desk::new(&FORMATS);
+    desk.captured("whole", &[]);
+    for i in 0..4 {
+        let out = format!("part-{i}");
+        match i {
+            0 => desk.captured(&out, &["--shard", "0/4"]),
+            // As a cluster would have it.
+            _ => {
+                let mut command = desk.capture(&out, &[]);
+                command.env("SLURM_ARRAY_TASK_ID", i.to_string());
+                command.env("SLURM_ARRAY_TASK_COUNT", "4");
+                let ended = ended(command);
+                assert_eq!(ended.code, Some(0), "{ended:?}");
+                ended
+            }
+        };
+    }
+    let merge = |out: &str, parts: &[&str]| {
+        let mut command = common::command(&["merge", "--out"]);
+        command.arg(desk.path(out));
+        command.args(parts.iter().map(|part| desk.path(part)));
+        ended(command)
+    };
+    let joined = merge("joined", &["part-2", "part-0", "part-3", "part-1"]);
+    assert_eq!(joined.code, Some(0), "{joined:?}");
+    assert_same(&desk.tree("whole"), &desk.tree("joined"));
+
+    let refused = |parts: &[&str], words: &[&str]| {
+        let ended = merge("refused", parts);
+        assert_ne!(ended.code, Some(0), "{ended:?}");
+        for word in words {
+            assert!(ended.complaint().contains(word), "{word}: {ended:?}");
+        }
+        assert!(!desk.path("refused").exists());
+    };
+    refused(
+        &["part-0", "part-1", "part-3"],
+        &["samples 10 to", "in none"],
+    );
+    refused(
+        &["part-0", "part-1", "part-1", "part-2", "part-3"],
+        &["part-1", "both hold"],
+    );
+    refused(&["part-0", "whole"], &["whole", "not a part"]);
+    let other = ended(desk.capture("other", &["--shard", "1/4", "--seed", "12"]));
+    assert_eq!(other.code, Some(0), "{other:?}");
+    refused(
+        &["part-0", "other", "part-2", "part-3"],
+        &["other", "identity.seed is 12"],
+    );
+    let before = desk.tree("part-3");
+    for broken in ["frames/rgb/000016.png", "webdataset/synthcap-000004.tar"] {
+        let path = desk.path("part-3").join(broken);
+        if !path.exists() {
+            panic!("{:?}", before.keys().collect::<Vec<_>>());
+        }
+        let good = fs::read(&path).expect("file");
+        let mut bad = good.clone();
+        bad[600.min(good.len() / 2)] ^= 1;
+        // A name of its own: the joined set shares the file.
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, &bad).expect("file");
+        refused(
+            &["part-0", "part-1", "part-2", "part-3"],
+            &[broken, "make that part again"],
+        );
+        fs::write(&path, &good).expect("file");
+    }
+}
+
+#[test]
+fn two_servers_of_which_one_dies_make_the_same_bytes() {
+    let desk = Desk::new(&["frames"]);
+    desk.captured("whole", &[]);
+    let (mut first, url) = serve(&["--seed", "3"]);
+    let (_second, other) = serve(&["--seed", "4"]);
+    let mut child = desk
+        .capture("set", &["--server", &url, "--server", &other])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let records = desk.path("set/.synthcap-partial/data/frames.jsonl");
+    while fs::metadata(&records).map_or(0, |file| file.len()) == 0 {
+        std::thread::yield_now();
+    }
+    first.kill();
+    let mut errors = String::new();
+    use std::io::Read as _;
+    child
+        .stderr
+        .take()
+        .expect("piped")
+        .read_to_string(&mut errors)
+        .expect("text");
+    assert!(child.wait().expect("ended").success(), "{errors}");
+    assert!(errors.contains("the other servers go on"), "{errors}");
+    assert_same(&desk.tree("whole"), &desk.tree("set"));
+}
+
+#[test]
+fn another_job_s_folder_is_left_alone() {
+    let desk = Desk::new(&["frames"]);
+    let part = ["--shard", "0/4"];
+    desk.captured("set", &part);
+    let before = desk.tree("set");
+    let other = ended(desk.capture("set", &["--resume", "--shard", "0/4", "--seed", "12"]));
+    assert_eq!(other.code, Some(5), "{other:?}");
+    let line = other.complaint();
+    assert!(
+        line.contains("another job") && line.contains("seed is 11 there, not 12"),
+        "{line}"
+    );
+    assert_same(&before, &desk.tree("set"));
+}
+
+#[test]
+fn what_is_wrong_with_a_job_is_said_with_file_and_line() {
+    let desk = Desk::new(&["frames"]);
+    for (text, words) in [
+        ("seed = 1\nsampels = 2", &["job.toml:2:", "sampels"][..]),
+        (
+            "[randomize.light]\nsun_intensity = [2, 1]",
+            &["job.toml:2:", "upside down"],
+        ),
+        (
+            "samples = 2\nsize = '64x48'\n[randomize.poses]\nclasses = ['unicorn']",
+            &["job.toml:4:", "randomize.poses.classes.0", "unicorn", "mug"],
+        ),
+        ("scene = 'moon'", &["moon", "tabletop"]),
+    ] {
+        fs::write(desk.path("job.toml"), text).expect("job");
+        let ended = ended(desk.capture("set", &[]));
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        for word in words {
+            assert!(ended.complaint().contains(word), "{word}: {ended:?}");
+        }
+        assert!(!desk.path("set").exists());
+    }
+    let missing = run(&["capture", "nowhere.toml", "--out", "x"]);
+    assert!(missing.complaint().contains("nowhere.toml"), "{missing:?}");
+}
+
+#[test]
+fn a_plan_tells_counts_bytes_and_time() {
+    let desk = Desk::new(&[]);
+    let path = desk.path("job.toml");
+    let plan = |args: &[&str]| -> Value {
+        let fixed = ["plan", path.to_str().expect("plain"), "--json"];
+        let ended = run(&[&fixed[..], args].concat());
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        ended.json()
+    };
+    let known = plan(&["--probe", "0", "--shards", "2"]);
+    assert_eq!(
+        (&known["samples"], &known["scenes"]),
+        (&20.into(), &4.into())
+    );
+    assert_eq!(known["images"], 60);
+    assert_eq!(
+        known["splits"],
+        serde_json::json!({"train": 15, "val": 0, "test": 5})
+    );
+    assert_eq!(known["uncompressed_bytes"], 20 * 64 * 48 * 12);
+    assert_eq!(known["shards"][1]["first"], 10);
+    let probed = plan(&["--probe", "2"]);
+    assert_eq!(probed["probe"]["samples"], 2);
+    let per_sample = probed["probe"]["bytes_per_sample"]
+        .as_f64()
+        .expect("number");
+    assert!((5_000.0..60_000.0).contains(&per_sample), "{per_sample}");
+}
+
+#[test]
+fn a_sensor_adds_a_noisy_view_and_leaves_the_clean_one() {
+    let desk = Desk::new(&["frames"]);
+    desk.captured("clean", &["--frames", "2"]);
+    desk.captured(
+        "noisy",
+        &[
+            "--frames",
+            "2",
+            "--set",
+            "cameras.0.sensor={ exposure_ev = [-1, 1], depth = {} }",
+        ],
+    );
+    let clean = common::records(&desk.path("clean"));
+    for (clean, noisy) in clean.iter().zip(common::records(&desk.path("noisy"))) {
+        let hash = |record: &Value, view: usize, modality: &str| {
+            record["views"][view]["files"][modality]["sha256"].clone()
+        };
+        assert_eq!(noisy["views"][1]["camera"], "main_sensor");
+        assert_eq!(hash(clean, 0, "rgb"), hash(&noisy, 0, "rgb"));
+        assert_ne!(hash(clean, 0, "rgb"), hash(&noisy, 1, "rgb"));
+        assert_ne!(hash(&noisy, 0, "depth"), hash(&noisy, 1, "depth"));
+        assert_eq!(
+            hash(&noisy, 0, "segmentation"),
+            hash(&noisy, 1, "segmentation")
+        );
+        assert!(noisy["randomization"]["camera_exposure_ev"].is_number());
+    }
+}
