@@ -31,6 +31,10 @@ doc:
 test:
     cargo test
 
+# Kills a capture of every format at 20 moments and compares what it ends as.
+test-crash:
+    SYNTHCAP_CRASHES=20 cargo test -p synthcap-cli --test jobs a_kill_at_any_moment
+
 # The client against a real gRPC C++ core. Needs Python 3; installs grpcio.
 test-grpcio:
     python3 -m venv target/grpcio
