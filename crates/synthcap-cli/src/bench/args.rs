@@ -9,8 +9,10 @@ use std::{
 use clap::{Args, ValueEnum};
 use synthcap::ModalitySet;
 
+use synthcap_job::Size;
+
 use crate::{
-    args::{Size, modalities, size},
+    args::{modalities, size},
     exit::EXIT_CODES,
 };
 
