@@ -105,8 +105,8 @@ fn shuffled(seed: u64, x: u64, count: u64) -> u64 {
     let mut at = x;
     loop {
         let (mut left, mut right) = (at >> bits, at & mask);
-        for round in 0..6 {
-            let mixed = Draw::new(seed, right, ROUNDS[round]).seed() & mask;
+        for round in ROUNDS {
+            let mixed = Draw::new(seed, right, round).seed() & mask;
             (left, right) = (right, left ^ mixed);
         }
         at = left << bits | right;

@@ -152,7 +152,7 @@ mod tests {
             for i in 0..count {
                 let range = Shard::new(i, count).expect("sound").range(&job, file);
                 prop_assert_eq!(range.start, next);
-                prop_assert!(range.start % file == 0 || range.is_empty());
+                prop_assert!(range.start.is_multiple_of(file) || range.is_empty());
                 next = range.end;
             }
             prop_assert_eq!(next, samples);

@@ -91,7 +91,7 @@ impl Staging {
                 ));
             }
         }
-        kept.sweep(&self.data(), &self.data())?;
+        kept.sweep(&self.data())?;
         Ok(kept.classes)
     }
 }
@@ -156,11 +156,11 @@ impl Kept {
     }
 
     /// Removes everything else under a folder, and folders that are empty then.
-    fn sweep(&self, data: &Path, folder: &Path) -> Result<()> {
+    fn sweep(&self, folder: &Path) -> Result<()> {
         for name in entries(folder)? {
             let path: PathBuf = folder.join(name);
             let removed = if path.is_dir() {
-                self.sweep(data, &path)?;
+                self.sweep(&path)?;
                 match entries(&path)?.is_empty() {
                     true => fs::remove_dir(&path),
                     false => Ok(()),
