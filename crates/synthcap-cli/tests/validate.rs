@@ -119,7 +119,7 @@ fn every_planted_defect_is_found() {
         assert_eq!(code, Some(0), "{sound}");
         plant(&set);
         let (code, findings) = validate(&set);
-        assert_eq!(code, Some(8), "{what}: {findings}");
+        assert_eq!(code, Some(9), "{what}: {findings}");
         let faults = findings["faults"].as_array().expect("faults");
         assert!(
             faults.iter().any(|fault| fault["kind"] == kind),
@@ -160,7 +160,7 @@ fn every_format_is_checked() {
     bytes[700] ^= 1;
     fs::write(&shard, bytes).expect("shard");
     let (code, findings) = validate(&tar);
-    assert_eq!(code, Some(8), "{findings}");
+    assert_eq!(code, Some(9), "{findings}");
     let no_set = run(&["validate", folder.path().to_str().expect("plain")]);
     assert_eq!(no_set.code, Some(5), "{no_set:?}");
     assert!(no_set.complaint().contains("manifest.json"), "{no_set:?}");
