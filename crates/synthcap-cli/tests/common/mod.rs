@@ -180,7 +180,10 @@ pub(crate) fn serve(args: &[&str]) -> (Running, String) {
 
 /// As [`serve`], at this address.
 pub(crate) fn serve_at(address: &str, args: &[&str]) -> (Running, String) {
-    let fixed = ["serve", "--listen", address, "--size", "48x36"];
+    let mut fixed = vec!["serve", "--listen", address];
+    if !args.contains(&"--size") {
+        fixed.extend(["--size", "48x36"]);
+    }
     let mut server = Running::start(&[&fixed[..], args].concat());
     let line = server.next_line();
     let url = line.split(' ').next_back().expect("words").to_owned();
