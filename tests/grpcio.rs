@@ -3,47 +3,14 @@
 //! Needs Python with grpcio and grpcio-tools, so `cargo test` alone passes these
 //! over; `just test-grpcio` installs them and runs these.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+mod python;
 
+use std::time::Duration;
+
+use python::PythonServer;
 use synthcap::{Backoff, Client, Keepalive, KeepalivePolicy, ReconnectPolicy, ResendPolicy};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
-
-struct PythonServer {
-    process: Child,
-    url: String,
-}
-
-impl PythonServer {
-    fn start() -> Result<Self, Box<dyn std::error::Error>> {
-        let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let mut process = Command::new(python)
-            .arg(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/tests/grpcio/server.py"
-            ))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let output = process.stdout.take().ok_or("piped")?;
-        let mut port = String::new();
-        BufReader::new(output).read_line(&mut port)?;
-        let url = format!("http://127.0.0.1:{}", port.trim());
-        Ok(Self { process, url })
-    }
-}
-
-impl Drop for PythonServer {
-    fn drop(&mut self) {
-        // Already gone is as good.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 fn pings(policy: KeepalivePolicy) -> Keepalive {
     Keepalive {
@@ -57,7 +24,7 @@ fn pings(policy: KeepalivePolicy) -> Keepalive {
 #[tokio::test]
 #[ignore = "needs grpcio: just test-grpcio"]
 async fn pings_that_the_server_forbids_are_not_sent_where_allowed() -> TestResult {
-    let server = PythonServer::start()?;
+    let server = PythonServer::start("tests/grpcio/server.py")?;
     let client = Client::builder(&server.url)
         .keepalive(pings(KeepalivePolicy::WhereAllowed))
         .connect()
@@ -76,7 +43,7 @@ async fn pings_that_the_server_forbids_are_not_sent_where_allowed() -> TestResul
 #[tokio::test]
 #[ignore = "needs grpcio: just test-grpcio"]
 async fn a_connection_closed_for_its_pings_is_told_and_made_again() -> TestResult {
-    let server = PythonServer::start()?;
+    let server = PythonServer::start("tests/grpcio/server.py")?;
     let client = Client::builder(&server.url)
         .keepalive(pings(KeepalivePolicy::Always))
         .reconnect(ReconnectPolicy::Backoff(Backoff {

@@ -4,51 +4,17 @@
 //! over; `just test-shm-python` installs them and runs it.
 #![cfg(target_os = "linux")]
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-};
+mod python;
 
+use python::PythonServer;
 use synthcap::{Client, SharedMemory};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
-struct PythonServer {
-    process: Child,
-    url: String,
-}
-
-impl PythonServer {
-    fn start() -> Result<Self, Box<dyn std::error::Error>> {
-        let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let mut process = Command::new(python)
-            .arg(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/examples/shared_memory/server.py"
-            ))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let output = process.stdout.take().ok_or("piped")?;
-        let mut port = String::new();
-        BufReader::new(output).read_line(&mut port)?;
-        let url = format!("http://127.0.0.1:{}", port.trim());
-        Ok(Self { process, url })
-    }
-}
-
-impl Drop for PythonServer {
-    fn drop(&mut self) {
-        // Already gone is as good.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 #[tokio::test]
 #[ignore = "needs grpcio: just test-shm-python"]
 async fn a_python_server_shares_its_frames() -> TestResult {
-    let server = PythonServer::start()?;
+    let server = PythonServer::start("examples/shared_memory/server.py")?;
     let client = Client::connect(&server.url).await?;
     let camera = client.default_camera();
     let mut kept = Vec::new();
@@ -97,7 +63,7 @@ async fn a_python_server_shares_its_frames() -> TestResult {
 #[tokio::test]
 #[ignore = "needs grpcio: just test-shm-python"]
 async fn a_python_server_serves_those_who_do_not_share() -> TestResult {
-    let server = PythonServer::start()?;
+    let server = PythonServer::start("examples/shared_memory/server.py")?;
     let client = Client::builder(&server.url).shared_memory(SharedMemory::Off);
     let client = client.connect().await?;
     let frame = client.default_camera().rgb().await?;
