@@ -7,7 +7,7 @@ default:
     @just --list
 
 # Formatting, lints, docs, tests, feature combinations, the README's commands.
-ci: fmt lint features doc test test-grpcio main-job examples
+ci: fmt lint features doc test test-grpcio test-shm-python main-job examples
 
 # Formatting is as rustfmt wants it.
 fmt:
