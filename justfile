@@ -33,7 +33,7 @@ test:
 
 # Kills a capture of every format at 20 moments and compares what it ends as.
 test-crash:
-    SYNTHCAP_CRASHES=20 cargo test -p synthcap-cli --test jobs a_kill_at_any_moment
+    SYNTHCAP_CRASHES=20 cargo test --test jobs a_kill_at_any_moment
 
 # The client against a real gRPC C++ core. Needs Python 3; installs grpcio.
 test-grpcio:
@@ -41,9 +41,9 @@ test-grpcio:
     target/grpcio/bin/pip install --quiet grpcio grpcio-tools
     PYTHON="$PWD/target/grpcio/bin/python" cargo test --test grpcio -- --ignored
 
-# The client's tests once more, with every image in shared memory.
+# The tests once more, with every image in shared memory.
 test-shm:
-    SYNTHCAP_SERVER_SHARED_MEMORY=1 cargo test -p synthcap --tests
+    SYNTHCAP_SERVER_SHARED_MEMORY=1 cargo test --tests
 
 # A server in Python that shares memory. Needs Python 3; installs grpcio.
 test-shm-python:
@@ -53,8 +53,8 @@ test-shm-python:
 
 # Each side of shared memory is killed a hundred times, below and with gRPC.
 test-shm-kills:
-    SYNTHCAP_KILLS=100 cargo test -p synthcap-shm --test processes killed
-    SYNTHCAP_KILLS=100 cargo test -p synthcap --test shared_memory_kills killed
+    SYNTHCAP_KILLS=100 cargo test --test processes killed
+    SYNTHCAP_KILLS=100 cargo test --test shared_memory_kills killed
 
 # Data sets of every format, loaded by the libraries that people train with. Needs
 # Python 3; installs them.
@@ -82,13 +82,13 @@ test-engines:
     python3 -m venv target/engines
     target/engines/bin/pip install --quiet -r examples/engines/mujoco_server/requirements.txt
     cd examples/engines && "$OLDPWD/target/engines/bin/python" -m unittest
-    PYTHON="$PWD/target/engines/bin/python" cargo test -p synthcap-conformance --test engines -- --ignored --skip blender
+    PYTHON="$PWD/target/engines/bin/python" cargo test --test engines -- --ignored --skip blender
 
 # Blender behind the kit, by hand: 374 MB to install, and minutes to render.
 test-blender:
     python3.11 -m venv target/blender
     target/blender/bin/pip install --quiet -r examples/engines/blender_server/requirements.txt
-    PYTHON="$PWD/target/blender/bin/python" cargo test -p synthcap-conformance --test engines -- --ignored --nocapture blender
+    PYTHON="$PWD/target/blender/bin/python" cargo test --test engines -- --ignored --nocapture blender
 
 # What the kit costs against MuJoCo's own renderer; after test-engines.
 bench-engines:
@@ -107,7 +107,7 @@ test-million:
 
 # A hundred times `kill -9` of a server in the middle of its work.
 test-kills kills="100":
-    SYNTHCAP_KILLS={{kills}} cargo test -p synthcap-cli --test kills -- --nocapture
+    SYNTHCAP_KILLS={{kills}} cargo test --test kills -- --nocapture
 
 # Runs a fuzz target (session, request, receive, texts) for some seconds. The flags are those
 # of cargo-fuzz, as far as stable Rust has them. Needs a C++ compiler.

@@ -86,14 +86,20 @@ pub(crate) fn ensure(
 impl Point {
     /// How a server stands, given how it stands on the points before.
     pub(crate) async fn judge(&self, bench: &mut Bench, before: &Report) -> Verdict {
-        let passed = |id: &&&str| before.verdict(id) == Some(&Verdict::Passed);
         if self.level > Level::Plain && bench.info.is_none() {
             let lacks = "this is a plain UESynth server".to_owned();
             return Verdict::NotOffered { lacks };
         }
-        if let Some(missing) = self.needs.iter().find(|id| !passed(id)) {
-            let reason = format!("it rests on {missing}, which did not pass");
-            return Verdict::NotJudged { reason };
+        for id in self.needs {
+            match before.verdict(id) {
+                Some(Verdict::Passed) => {}
+                // What stands on something that is not there is not there either.
+                Some(absent @ Verdict::NotOffered { .. }) => return absent.clone(),
+                _ => {
+                    let reason = format!("it rests on {id}, which did not pass");
+                    return Verdict::NotJudged { reason };
+                }
+            }
         }
         match (self.look)(bench).await {
             Ok(()) => Verdict::Passed,
