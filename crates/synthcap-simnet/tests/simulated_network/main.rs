@@ -17,8 +17,13 @@
 
 mod client;
 mod engine;
+mod herd;
 
-use std::{ops::Range, time::Duration};
+use std::{
+    ops::Range,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use engine::{Record, Recording};
 use futures_util::stream;
@@ -137,9 +142,18 @@ impl Trouble {
     }
 }
 
+/// What a simulation holds while it runs: two at once share counters of the whole
+/// process, and then neither is what it is alone.
+fn alone(seed: u64) -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    fastrand::seed(seed);
+    alone
+}
+
 /// Runs one seed; what went wrong, if anything did.
 fn simulate(seed: u64) -> Result<Record, String> {
-    fastrand::seed(seed);
+    let _alone = alone(seed);
     let mut random = fastrand::Rng::with_seed(seed);
     let record = Record::default();
     let mut sim = turmoil::Builder::new()
