@@ -6,24 +6,26 @@ use std::{
     future::Future,
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri, header::AUTHORIZATION};
 use http_body::{Frame, SizeHint};
-use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
+use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::{
     Status,
     body::Body,
     transport::{Channel, Endpoint},
 };
 use tower_service::Service;
+#[cfg(unix)]
+use {std::path::PathBuf, tokio::net::UnixStream};
 
 use crate::io::BoxedStream;
 
@@ -109,76 +111,76 @@ pub(crate) struct TlsDialing {
     pub(crate) server_name: tokio_rustls::rustls::pki_types::ServerName<'static>,
 }
 
+/// How the bytes of a connection travel.
+#[derive(Clone, Debug)]
+pub(crate) enum Way {
+    Tcp(HttpConnector),
+    /// A Unix socket at this path.
+    #[cfg(unix)]
+    Socket(PathBuf),
+    /// What the program says.
+    Own(Dialer),
+}
+
 /// How to get the connections of a client.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialing {
     pub(crate) target: DialTarget,
-    pub(crate) dialer: Option<Dialer>,
+    pub(crate) way: Way,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<TlsDialing>,
-    /// Beneath TLS; elsewhere the endpoint sees to it.
-    #[cfg(feature = "tls")]
-    pub(crate) tcp_keepalive: Option<std::time::Duration>,
     pub(crate) authorization: Option<HeaderValue>,
 }
 
 impl Dialing {
     /// A connection with HTTP/2 set up over it.
     pub(crate) async fn open(&self, endpoint: &Endpoint) -> Result<Line, tonic::transport::Error> {
-        let channel = if self.is_plain_tcp() {
-            endpoint.connect().await?
-        } else {
-            endpoint.connect_with_connector(self.clone()).await?
+        let settled = Arc::default();
+        let dialing = DialUntilSettled {
+            dialing: self.clone(),
+            settled: Arc::clone(&settled),
         };
         Ok(Line {
-            channel,
+            channel: endpoint.connect_with_connector(dialing).await?,
             authorization: self.authorization.clone(),
+            settled,
         })
     }
 
-    fn is_plain_tcp(&self) -> bool {
-        self.dialer.is_none() && !self.is_encrypted()
-    }
-
-    #[cfg(feature = "tls")]
-    fn is_encrypted(&self) -> bool {
-        self.tls.is_some()
-    }
-
-    #[cfg(not(feature = "tls"))]
-    fn is_encrypted(&self) -> bool {
-        false
-    }
-
-    async fn dial(&self) -> Result<BoxedStream, DialError> {
-        let dialed = match &self.dialer {
-            Some(dialer) => (dialer.0)(self.target.clone()).await,
-            None => self.tcp().await,
+    async fn dial(self, uri: Uri) -> Result<BoxedStream, DialError> {
+        let dialed: io::Result<BoxedStream> = match self.way {
+            Way::Own(dialer) => (dialer.0)(self.target).await,
+            Way::Tcp(mut tcp) => match tcp.call(uri).await {
+                Ok(stream) => Ok(Box::new(stream.into_inner())),
+                Err(error) => Err(io::Error::other(error)),
+            },
+            #[cfg(unix)]
+            Way::Socket(path) => match UnixStream::connect(path).await {
+                Ok(stream) => Ok(Box::new(stream)),
+                Err(error) => Err(error),
+            },
         };
         let dialed = dialed.map_err(DialError::Unreachable)?;
         #[cfg(feature = "tls")]
-        if let Some(tls) = &self.tls {
-            let connector = tokio_rustls::TlsConnector::from(tls.config.clone());
-            let encrypted = connector.connect(tls.server_name.clone(), dialed).await;
+        if let Some(tls) = self.tls {
+            let connector = tokio_rustls::TlsConnector::from(tls.config);
+            let encrypted = connector.connect(tls.server_name, dialed).await;
             return Ok(Box::new(encrypted.map_err(DialError::Handshake)?));
         }
         Ok(dialed)
     }
-
-    async fn tcp(&self) -> io::Result<BoxedStream> {
-        let DialTarget { host, port } = &self.target;
-        let stream = TcpStream::connect((host.as_str(), *port)).await?;
-        stream.set_nodelay(true)?;
-        #[cfg(feature = "tls")]
-        if let Some(time) = self.tcp_keepalive {
-            let keepalive = socket2::TcpKeepalive::new().with_time(time);
-            socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-        }
-        Ok(Box::new(stream))
-    }
 }
 
-impl Service<Uri> for Dialing {
+/// Dials for one channel, until it is known who answers. A channel dials again by
+/// itself when its connection is lost; it would go on with whoever answers then,
+/// although somebody else said who they are. Connecting again is the session's to
+/// do.
+struct DialUntilSettled {
+    dialing: Dialing,
+    settled: Arc<AtomicBool>,
+}
+
+impl Service<Uri> for DialUntilSettled {
     type Response = TokioIo<BoxedStream>;
     type Error = DialError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, DialError>> + Send>>;
@@ -187,9 +189,13 @@ impl Service<Uri> for Dialing {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let dialing = self.clone();
-        Box::pin(async move { dialing.dial().await.map(TokioIo::new) })
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let settled = self.settled.load(Ordering::Relaxed);
+        let dialing = (!settled).then(|| self.dialing.clone());
+        Box::pin(async move {
+            let dialing = dialing.ok_or(DialError::Lost)?;
+            dialing.dial(uri).await.map(TokioIo::new)
+        })
     }
 }
 
@@ -197,6 +203,8 @@ impl Service<Uri> for Dialing {
 #[derive(Debug)]
 pub(crate) enum DialError {
     Unreachable(io::Error),
+    /// There was one.
+    Lost,
     #[cfg_attr(not(feature = "tls"), expect(dead_code))]
     Handshake(io::Error),
 }
@@ -205,6 +213,7 @@ impl fmt::Display for DialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unreachable(_) => "no connection",
+            Self::Lost => "the connection was lost",
             Self::Handshake(_) => "the TLS handshake failed",
         })
     }
@@ -212,8 +221,10 @@ impl fmt::Display for DialError {
 
 impl std::error::Error for DialError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        let (Self::Unreachable(cause) | Self::Handshake(cause)) = self;
-        Some(cause)
+        match self {
+            Self::Unreachable(cause) | Self::Handshake(cause) => Some(cause),
+            Self::Lost => None,
+        }
     }
 }
 
@@ -242,6 +253,15 @@ pub(crate) struct Line {
     channel: Channel,
     /// Marked as sensitive, so that nothing below logs or indexes it.
     authorization: Option<HeaderValue>,
+    settled: Arc<AtomicBool>,
+}
+
+impl Line {
+    /// It is known who answers: from now on this is the one connection that it is,
+    /// and when it is lost it is over.
+    pub(crate) fn settle(&self) {
+        self.settled.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Service<Request<Body>> for Line {

@@ -31,10 +31,10 @@ use std::sync::Arc;
 pub(crate) use aside::{REPLIES_OF_HEADER, STREAM_HEADER};
 pub use backoff::Backoff;
 pub use burst::InputBuffering;
-pub(crate) use dial::Dialing;
 #[cfg(feature = "tls")]
 pub(crate) use dial::TlsDialing;
 pub use dial::{DialTarget, Dialer};
+pub(crate) use dial::{Dialing, Way};
 pub(crate) use driver::{Order, Policies, PushItem, Session, Waiter, spawn};
 pub(crate) use entry::Job;
 pub(crate) use limiter::{InFlight, Permit};

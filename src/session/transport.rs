@@ -169,6 +169,7 @@ impl Connector {
             Error::with_source(ErrorKind::Unreachable, message, error)
         })?;
         let peer = self.identify(channel.clone()).await?;
+        channel.settle();
         Ok((channel, peer))
     }
 

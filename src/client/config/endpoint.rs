@@ -3,6 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderValue, Uri};
+use hyper_util::client::legacy::connect::HttpConnector;
 #[cfg(feature = "tls")]
 use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::transport::Endpoint;
@@ -13,7 +14,7 @@ use crate::session::TlsDialing;
 use crate::{
     DialTarget, Error, Token,
     frame::pool::BufferPool,
-    session::{Connector, Dialing, SharedCount},
+    session::{Connector, Dialing, SharedCount, Way},
 };
 
 impl ClientConfig {
@@ -69,8 +70,6 @@ impl ClientConfig {
         }
         let endpoint = endpoint
             .connect_timeout(self.connect_timeout)
-            .tcp_nodelay(true)
-            .tcp_keepalive(self.tcp_keepalive)
             .initial_stream_window_size(self.stream_window_bytes)
             .initial_connection_window_size(self.connection_window_bytes)
             .max_frame_size(self.max_frame_bytes);
@@ -112,6 +111,9 @@ impl ClientConfig {
 
     /// The address of a Unix socket, which only users of this machine reach.
     fn socket_url(&self) -> Result<String, Error> {
+        if !cfg!(unix) {
+            return Err(self.unusable("there are no Unix sockets here"));
+        }
         if self.require_tls || self.tls != TlsFiles::default() {
             return Err(self.unusable("a Unix socket has no TLS, and needs none"));
         }
@@ -140,12 +142,25 @@ impl ClientConfig {
         Ok(Dialing {
             #[cfg(feature = "tls")]
             tls: encrypted.then(|| self.tls_to(&target)).transpose()?,
-            #[cfg(feature = "tls")]
-            tcp_keepalive: self.tcp_keepalive,
-            dialer: self.dialer.clone(),
+            way: self.way(url),
             target,
             authorization,
         })
+    }
+
+    fn way(&self, url: &str) -> Way {
+        if let Some(dialer) = &self.dialer {
+            return Way::Own(dialer.clone());
+        }
+        #[cfg(unix)]
+        if let Some(path) = socket_path(url) {
+            return Way::Socket(path.into());
+        }
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(self.tcp_keepalive);
+        tcp.set_connect_timeout(Some(self.connect_timeout));
+        Way::Tcp(tcp)
     }
 
     /// The header that shows the token.
@@ -192,7 +207,13 @@ impl ClientConfig {
 }
 
 fn is_unix(url: &str) -> bool {
-    url.starts_with("unix:")
+    socket_path(url).is_some()
+}
+
+/// The path of a Unix socket.
+fn socket_path(url: &str) -> Option<&str> {
+    let path = url.strip_prefix("unix:")?;
+    Some(path.strip_prefix("//").unwrap_or(path))
 }
 
 /// Whether only this machine can listen in.

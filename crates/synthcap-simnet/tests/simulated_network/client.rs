@@ -96,7 +96,7 @@ pub async fn run(number: u8, seed: u64, record: Record) -> turmoil::Result {
     check(&ends, &record, number);
     // All is well again by now: a request succeeds, and nothing is left over.
     let camera = client.camera(camera_of(number));
-    while let Err(error) = camera.rgb().await {
+    while let Err(error) = camera.rgb().timeout(LONGEST).await {
         tracing::debug!(number, %error, "still not");
     }
     // What was forgotten runs out of time.

@@ -68,7 +68,7 @@ async fn lose_and_find(backoff: Backoff) -> turmoil::Result {
 
 /// When each client came back, from the crash on, in seconds.
 fn comeback(backoff: Backoff, seed: u64) -> Vec<f64> {
-    let _alone = super::alone(seed);
+    fastrand::seed(seed);
     let mut sim = turmoil::Builder::new()
         .rng_seed(seed)
         .simulation_duration(Duration::from_secs(60))

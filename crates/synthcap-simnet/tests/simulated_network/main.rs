@@ -8,7 +8,11 @@
 //! * frames show what their moments promise;
 //! * nothing is left over.
 //!
-//! `SYNTHCAP_SEEDS=from..to` says which seeds are run.
+//! `SYNTHCAP_SEEDS=from..to` says which seeds are run. A seed decides the network,
+//! the faults and what is asked, and a failing one nearly always fails again. Two
+//! things stay outside of it: the system's clock, whose date HTTP responses carry,
+//! and the system's randomness, which names streams; both shift by a byte where a
+//! reply is cut.
 #![allow(
     unreachable_pub,
     clippy::unwrap_used,
@@ -19,11 +23,7 @@ mod client;
 mod engine;
 mod herd;
 
-use std::{
-    ops::Range,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{ops::Range, time::Duration};
 
 use engine::{Record, Recording};
 use futures_util::stream;
@@ -142,18 +142,9 @@ impl Trouble {
     }
 }
 
-/// What a simulation holds while it runs: two at once share counters of the whole
-/// process, and then neither is what it is alone.
-fn alone(seed: u64) -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    fastrand::seed(seed);
-    alone
-}
-
 /// Runs one seed; what went wrong, if anything did.
 fn simulate(seed: u64) -> Result<Record, String> {
-    let _alone = alone(seed);
+    fastrand::seed(seed);
     let mut random = fastrand::Rng::with_seed(seed);
     let record = Record::default();
     let mut sim = turmoil::Builder::new()
@@ -237,16 +228,5 @@ fn whatever_the_network_does_every_request_ends_truly() {
             count < 10 || ends.contains_key(kind),
             "no {kind} in {ends:?}"
         );
-    }
-}
-
-/// Only where tokio's own choices come from the seed as well.
-#[cfg(tokio_unstable)]
-#[test]
-fn the_same_seed_is_the_same_simulation() {
-    let ends = |seed| simulate(seed).map(|record| record.facts().ends.clone());
-    for seed in 0..5 {
-        let (one, other) = (ends(seed), ends(seed));
-        assert!(one == other, "seed {seed}: {one:?} and then {other:?}");
     }
 }
