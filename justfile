@@ -7,7 +7,7 @@ default:
     @just --list
 
 # Formatting, lints, docs, tests, feature combinations, the README's commands.
-ci: fmt lint features doc test test-grpcio test-shm-python main-job examples
+ci: fmt lint features doc test test-network test-million test-shm test-shm-kills test-shm-python test-grpcio test-engines main-job test-consumers examples
 
 # Formatting is as rustfmt wants it.
 fmt:
@@ -107,8 +107,7 @@ replay-network seed:
 
 # A million frames at flat memory: prints the memory at first and at last.
 test-million:
-    cargo test --profile thorough --target-dir target/network -p synthcap-simnet \
-        --test million -- --ignored --nocapture
+    cargo test --test million -- --ignored --nocapture
 
 # A hundred times `kill -9` of a server in the middle of its work.
 test-kills kills="100":

@@ -26,9 +26,9 @@ use synthcap::{
         frame_response::Response as Reply,
     },
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::mpsc};
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{body::Body, server::NamedService};
+use tonic::{Streaming, body::Body, codec::CompressionEncoding, server::NamedService};
 use tower_service::Service;
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
@@ -105,9 +105,11 @@ fn image(id: u64) -> Vec<u8> {
     reply.encode_to_vec()
 }
 
-fn bomb() -> Vec<u8> {
+/// A quarter of a GiB, packed, that begins like this.
+fn bomb(begins: &[u8]) -> Vec<u8> {
     let level = flate2::Compression::fast();
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), level);
+    packed.write_all(begins).expect("memory");
     let zeros = vec![0; 1 << 20];
     for _ in 0..256 {
         packed.write_all(&zeros).expect("memory");
@@ -151,8 +153,17 @@ const WRONGS: &[Wrong] = &[
         )
     },
     || response(&[("grpc-encoding", b"gzip")], vec![whole(1, b"not gzip")]),
-    || response(&[("grpc-encoding", b"gzip")], vec![whole(1, &bomb())]),
+    || response(&[("grpc-encoding", b"gzip")], vec![whole(1, &bomb(&[]))]),
 ];
+
+fn server_info() -> Response<Body> {
+    let info = ServerInfo {
+        modalities: vec![proto::Modality::Rgb as i32],
+        limits: Some(ServerLimits::default()),
+        ..Default::default()
+    };
+    response(&[], vec![whole(0, &info.encode_to_vec())])
+}
 
 /// Serves the wrong with this number; beyond the last nothing is wrong.
 #[derive(Clone)]
@@ -173,12 +184,7 @@ impl Service<Request<Body>> for Raw {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         ready(Ok(if request.uri().path().ends_with("/GetServerInfo") {
-            let info = ServerInfo {
-                modalities: vec![proto::Modality::Rgb as i32],
-                limits: Some(ServerLimits::default()),
-                ..Default::default()
-            };
-            response(&[], vec![whole(0, &info.encode_to_vec())])
+            server_info()
         } else {
             match WRONGS.get(self.0.load(Ordering::Relaxed)) {
                 Some(wrong) => wrong(),
@@ -189,6 +195,76 @@ impl Service<Request<Body>> for Raw {
                 }
             }
         }))
+    }
+}
+
+/// Replies to each request for itself: every second time with a bomb.
+#[derive(Clone)]
+struct Bombing;
+
+impl NamedService for Bombing {
+    const NAME: &'static str = "uesynth.UESynthService";
+}
+
+struct Replies(mpsc::UnboundedReceiver<Bytes>);
+
+impl http_body::Body for Replies {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let reply = self.0.poll_recv(cx);
+        reply.map(|reply| reply.map(Frame::data).map(Ok))
+    }
+}
+
+async fn reply_to(requests: Body, replies: mpsc::UnboundedSender<Bytes>) {
+    let decoder = tonic_prost::ProstDecoder::<proto::ActionRequest>::default();
+    let mut requests =
+        Streaming::new_request(decoder, requests, Some(CompressionEncoding::Gzip), None);
+    let mut bombs = [true, false].into_iter().cycle();
+    while let Ok(Some(request)) = requests.message().await {
+        let id = request.request_id;
+        let reply = match bombs.next() {
+            Some(true) => {
+                let id = FrameResponse {
+                    request_id: id,
+                    ..Default::default()
+                };
+                whole(1, &bomb(&id.encode_to_vec()))
+            }
+            _ => whole(0, &image(id.parse().expect("a number"))),
+        };
+        if replies.send(reply.into()).is_err() {
+            return;
+        }
+    }
+}
+
+impl Service<Request<Body>> for Bombing {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        if request.uri().path().ends_with("/GetServerInfo") {
+            return ready(Ok(server_info()));
+        }
+        let (replies, body) = mpsc::unbounded_channel();
+        tokio::spawn(reply_to(request.into_body(), replies));
+        let mut response = Response::new(Body::new(Replies(body)));
+        *response.headers_mut() = headers(&[
+            ("content-type", b"application/grpc"),
+            ("grpc-encoding", b"gzip"),
+        ]);
+        ready(Ok(response))
     }
 }
 
@@ -248,6 +324,29 @@ async fn the_session_outlives_whatever_is_wrong_below_its_messages() -> TestResu
     }
     wrong.store(WRONGS.len(), Ordering::Relaxed);
     assert_eq!(camera.rgb().await?.pixels().as_rgba(), [9; 4]);
+    client.close().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bomb_fails_its_own_request_and_the_stream_goes_on() -> TestResult {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let server = tonic::transport::Server::builder().add_service(Bombing);
+    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    let client = Client::builder(format!("http://{address}"))
+        .compression(Compression::Gzip)
+        .max_message_bytes(1 << 20)
+        .connect()
+        .await?;
+    let camera = client.camera("main");
+    for _ in 0..3 {
+        let error = camera.rgb().await.expect_err("a bomb");
+        assert_eq!(error.kind(), ErrorKind::BadReply, "{error}");
+        assert!(error.to_string().contains("max_message_bytes"), "{error}");
+        assert_eq!(camera.rgb().await?.pixels().as_rgba(), [9; 4]);
+    }
+    assert_eq!(client.stats().reconnects, 0);
     client.close().await?;
     Ok(())
 }

@@ -315,7 +315,7 @@ impl<W> Machine<W> {
             return;
         };
         let message = format!(
-            "the reply takes {bytes} bytes, which is over the limit; raise max_message_bytes"
+            "the reply takes {bytes} bytes or more, which is over the limit; raise max_message_bytes"
         );
         let error = Error::new(ErrorKind::BadReply, message);
         let owner = self.items.get(&id).map_or(id, |&(batch, _)| batch);

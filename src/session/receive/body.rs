@@ -55,6 +55,9 @@ where
         let response = self.channel.call(request);
         Box::pin(async move {
             let response = response.await?;
+            let encoding = response.headers().get("grpc-encoding");
+            let gzip = encoding.is_some_and(|encoding| encoding == "gzip");
+            let splitter = splitter.map(|splitter| splitter.with_gzip(gzip));
             Ok(response.map(|body| SplitBody::new(body, splitter)))
         })
     }

@@ -79,7 +79,7 @@ pub(crate) fn compare(bytes: &[u8]) {
     let Some(pieces) = pieces(bytes) else { return };
     let (ok, gzip) = (http::StatusCode::OK, Some(CompressionEncoding::Gzip));
     let extras = Extras::default();
-    let splitter = Splitter::new(LIMIT, BufferPool::new(1 << 20), extras.clone());
+    let splitter = Splitter::new(LIMIT, BufferPool::new(1 << 20), extras.clone()).with_gzip(true);
     let body = SplitBody::new(Pieces(pieces.clone()), Some(splitter));
     let decoder = StreamCodec { extras }.decoder();
     let ours = all(Streaming::new_response(

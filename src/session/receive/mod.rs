@@ -4,13 +4,15 @@
 //! copy too many, into memory that no pixel type may be read from in place. So
 //! the bytes pass through a [`Splitter`] first: it takes the pixels out of large
 //! messages, straight into a pooled, aligned buffer of their own, and hands tonic
-//! what is left. The decoder puts the two together again. Small messages,
-//! compressed ones, status and errors go tonic's way untouched.
+//! what is left. The decoder puts the two together again. Small messages, status and
+//! errors go tonic's way untouched. A message over the limit ends a request and not
+//! the stream, which tonic would end.
 
 mod body;
 mod codec;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzed;
+mod packed;
 mod parser;
 #[cfg(test)]
 mod reference_tests;
@@ -40,6 +42,7 @@ pub(crate) enum Received {
     TooLong {
         /// Whose reply it was; empty when that could not be told.
         request_id: String,
+        /// At least.
         bytes: u64,
     },
 }
@@ -49,7 +52,7 @@ pub(crate) enum Received {
 enum Extra {
     /// The pixels, in whose place the message has a mark.
     Pixels(Bytes),
-    /// The message had this many bytes and is reduced to its request ID.
+    /// The message had this many bytes, or more, and is reduced to its request ID.
     TooLong(u64),
 }
 

@@ -102,7 +102,7 @@ fn by_tonic(body: Pieces) -> (Vec<Received>, Result<(), Code>) {
 fn by_us(body: Pieces) -> (Vec<Received>, Result<(), Code>) {
     let extras = Extras::default();
     let pool = BufferPool::new(1 << 20);
-    let splitter = Splitter::new(LIMIT, Arc::clone(&pool), extras.clone());
+    let splitter = Splitter::new(LIMIT, Arc::clone(&pool), extras.clone()).with_gzip(true);
     let body = SplitBody::new(body, Some(splitter));
     let decoder = StreamCodec { extras }.decoder();
     let gzip = Some(CompressionEncoding::Gzip);
@@ -259,7 +259,7 @@ fn a_message_over_the_limit_is_passed_over_and_named() {
     };
     let good = FrameResponse {
         response: Some(image(8000, 2, String::new())),
-        ..long("3")
+        ..long("4")
     };
     let noise: Vec<u8> = (0..LIMIT * 3)
         .map(|i| ((i * i) >> 3) as u8 ^ fastrand::u8(..))
@@ -272,23 +272,25 @@ fn a_message_over_the_limit_is_passed_over_and_named() {
         [
             prefixed(0, &long("1").encode_to_vec()),
             prefixed(1, &gzipped(&incompressible)),
+            // A bomb: within the limit as it comes, and over it unpacked.
+            prefixed(1, &gzipped(&long("3").encode_to_vec())),
             prefixed(0, &good.encode_to_vec()),
         ]
         .concat(),
     );
     let (messages, end) = by_us(body(&bytes, &[3, 17, 60_000, 140_000], "0"));
     assert_eq!(end, Ok(()));
-    let [first, second, third] = &messages[..] else {
-        panic!("three messages, not {}", messages.len());
+    let [first, second, third, last] = &messages[..] else {
+        panic!("four messages, not {}", messages.len());
     };
-    for (message, id) in [(first, "1"), (second, "2")] {
+    for (message, id) in [(first, "1"), (second, "2"), (third, "3")] {
         let Received::TooLong { request_id, bytes } = message else {
             panic!("{message:?} is not over the limit");
         };
         assert_eq!(request_id, id);
         assert!(*bytes > LIMIT as u64);
     }
-    assert_eq!(*third, Received::Message(good));
+    assert_eq!(*last, Received::Message(good));
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! The bytes of a gRPC stream, message by message.
 
-use std::{collections::VecDeque, io::Read as _, sync::Arc};
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use flate2::read::GzDecoder;
 
-use super::{Extra, Extras, parser::Parser};
+use super::{
+    Extra, Extras,
+    packed::{self, Unpacked},
+    parser::Parser,
+};
 use crate::frame::pool::BufferPool;
 
 /// Flag and length before each message.
@@ -19,6 +22,8 @@ const HEAD: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Splitter {
     max_message_bytes: usize,
+    /// Whether the stream said that messages may be compressed.
+    gzip: bool,
     extras: Extras,
     /// How many messages have begun.
     begun: u64,
@@ -34,6 +39,8 @@ enum State {
     Through(usize),
     /// Inside a message that the parser takes in.
     Apart,
+    /// Inside a compressed message of this length, and what has come of it.
+    Packed(usize, Vec<u8>),
     /// Inside a message over the limit.
     Skip {
         len: usize,
@@ -49,11 +56,18 @@ impl Splitter {
     pub(crate) fn new(max_message_bytes: usize, pool: Arc<BufferPool>, extras: Extras) -> Self {
         Self {
             max_message_bytes,
+            gzip: false,
             extras,
             begun: 0,
             state: BETWEEN,
             parser: Parser::new(pool),
         }
+    }
+
+    /// The stream said in its headers that messages may be compressed with gzip.
+    pub(crate) fn with_gzip(mut self, gzip: bool) -> Self {
+        self.gzip = gzip;
+        self
     }
 
     /// Takes in a piece of the stream, however it was cut, and appends to `out`
@@ -95,6 +109,16 @@ impl Splitter {
                         self.put_apart(out);
                     }
                 }
+                State::Packed(len, packed) => {
+                    let used = rest.len().min(*len - packed.len());
+                    packed.extend_from_slice(&rest[..used]);
+                    at += used;
+                    passed = at;
+                    if packed.len() == *len {
+                        let packed = std::mem::take(packed);
+                        self.unpack(packed, out);
+                    }
+                }
                 State::Skip { left, head, .. } => {
                     let used = rest.len().min(*left);
                     let kept = used.min(HEAD - head.len());
@@ -116,7 +140,7 @@ impl Splitter {
     pub(crate) fn end(&mut self, out: &mut VecDeque<Bytes>) {
         match std::mem::replace(&mut self.state, BETWEEN) {
             State::Prefix(_, 0) | State::Through(_) => {}
-            State::Prefix(..) | State::Apart | State::Skip { .. } => {
+            State::Prefix(..) | State::Apart | State::Packed(..) | State::Skip { .. } => {
                 out.push_back(Bytes::from_static(&[0]));
             }
         }
@@ -124,16 +148,24 @@ impl Splitter {
 
     /// A message begins; whether it is passed on as it is.
     fn begin(&mut self, prefix: [u8; PREFIX]) -> bool {
-        self.begun += 1;
         let [flag, a, b, c, d] = prefix;
         let len = u32::from_be_bytes([a, b, c, d]) as usize;
-        self.state = match flag {
-            0 | 1 if len > self.max_message_bytes => State::Skip {
+        if flag == 1 && self.gzip && (1..=self.max_message_bytes).contains(&len) {
+            // It counts when it is unpacked.
+            self.state = State::Packed(len, Vec::new());
+            return false;
+        }
+        if flag <= 1 && len > self.max_message_bytes {
+            self.state = State::Skip {
                 len,
                 left: len,
                 compressed: flag == 1,
                 head: Vec::new(),
-            },
+            };
+            return false;
+        }
+        self.begun += 1;
+        self.state = match flag {
             0 if len >= LARGE => {
                 self.parser.begin(len);
                 State::Apart
@@ -141,7 +173,7 @@ impl Splitter {
             _ if len == 0 => BETWEEN,
             _ => State::Through(len),
         };
-        !matches!(self.state, State::Skip { .. } | State::Apart)
+        !matches!(self.state, State::Apart)
     }
 
     /// A large message is complete.
@@ -154,6 +186,24 @@ impl Splitter {
         self.state = BETWEEN;
     }
 
+    /// A compressed message is complete. It goes on as if it had come without.
+    fn unpack(&mut self, packed: Vec<u8>, out: &mut VecDeque<Bytes>) {
+        self.state = BETWEEN;
+        match packed::unpack(&packed, self.max_message_bytes) {
+            Unpacked::Whole(message) => {
+                self.feed(&prefix(0, message.len()), out);
+                self.feed(&message.into(), out);
+            }
+            Unpacked::TooLong(message) => self.too_long(message.len(), &message, out),
+            // Tonic says what is wrong with it.
+            Unpacked::Broken => {
+                self.begun += 1;
+                out.push_back(prefix(1, packed.len()));
+                out.push_back(packed.into());
+            }
+        }
+    }
+
     /// A message over the limit is over.
     fn skipped(&mut self, out: &mut VecDeque<Bytes>) {
         let state = std::mem::replace(&mut self.state, BETWEEN);
@@ -164,11 +214,30 @@ impl Splitter {
             ..
         } = state
         {
-            let head = if compressed { inflated(&head) } else { head };
-            self.extras.push(self.begun, Extra::TooLong(len as u64));
-            out.push_back(only_id(&head));
+            match compressed {
+                true => self.too_long(len, &packed::beginning(&head, HEAD), out),
+                false => self.too_long(len, &head, out),
+            }
         }
     }
+
+    /// In the place of a message over the limit, one that says no more than whose
+    /// reply it was.
+    fn too_long(&mut self, len: usize, head: &[u8], out: &mut VecDeque<Bytes>) {
+        self.begun += 1;
+        self.extras.push(self.begun, Extra::TooLong(len as u64));
+        let id = only_id(head);
+        out.push_back(prefix(0, id.len()));
+        out.push_back(Bytes::copy_from_slice(id));
+    }
+}
+
+/// What stands before a message.
+fn prefix(flag: u8, len: usize) -> Bytes {
+    let mut prefix = BytesMut::with_capacity(PREFIX);
+    prefix.put_u8(flag);
+    prefix.put_u32(len as u32);
+    prefix.freeze()
 }
 
 /// Passes part of a piece on.
@@ -178,30 +247,13 @@ fn pass(piece: &Bytes, from: usize, to: usize, out: &mut VecDeque<Bytes>) {
     }
 }
 
-/// What the beginning of a compressed message says, as far as it goes.
-fn inflated(head: &[u8]) -> Vec<u8> {
-    let mut decoder = GzDecoder::new(head);
-    let mut text = [0; HEAD];
-    let mut len = 0;
-    // Ends with an error, because the message goes on.
-    while let Ok(more @ 1..) = decoder.read(&mut text[len..]) {
-        len += more;
-    }
-    text[..len].to_vec()
-}
-
-/// A message with the request ID of one that begins like this, as every encoder
-/// writes it; empty when there is none.
-fn only_id(head: &[u8]) -> Bytes {
+/// The request ID of a message that begins like this, as the field that every
+/// encoder writes first; empty when there is none.
+fn only_id(head: &[u8]) -> &[u8] {
     let id = match head {
         [0x0a, len @ 0..0x80, rest @ ..] => rest.get(..usize::from(*len)),
         _ => None,
     };
     let id = id.filter(|id| std::str::from_utf8(id).is_ok());
-    let field = id.map_or(&[][..], |id| &head[..2 + id.len()]);
-    let mut message = BytesMut::with_capacity(PREFIX + field.len());
-    message.put_u8(0);
-    message.put_u32(field.len() as u32);
-    message.extend_from_slice(field);
-    message.freeze()
+    id.map_or(&[], |id| &head[..2 + id.len()])
 }
