@@ -73,9 +73,9 @@ bench-writers samples="400":
     "${CARGO_TARGET_DIR:-target}/release/synthcap" capture --frames 16 --out target/bench-writers/large --modalities rgb,depth,segmentation
     "${CARGO_TARGET_DIR:-target}/release/synthcap" capture --frames 16 --size 64x48 --out target/bench-writers/small --modalities rgb,depth,segmentation
     target/consumers/bin/python crates/synthcap-dataset/benches/baseline.py target/bench-writers/large target/bench-writers/out {{samples}}
-    cargo bench -p synthcap-dataset --bench writers -- "$PWD/target/bench-writers/large" "$PWD/target/bench-writers/out" {{samples}} webdataset coco frames hf-parquet imagefolder mcap yolo yolo-seg bop
+    cargo bench --bench writers -- "$PWD/target/bench-writers/large" "$PWD/target/bench-writers/out" {{samples}} webdataset coco frames hf-parquet imagefolder mcap bop
     target/consumers/bin/python crates/synthcap-dataset/benches/baseline.py target/bench-writers/large target/bench-writers/out {{samples}}
-    cargo bench -p synthcap-dataset --bench writers -- "$PWD/target/bench-writers/small" "$PWD/target/bench-writers/out" 100000 webdataset coco
+    cargo bench --bench writers -- "$PWD/target/bench-writers/small" "$PWD/target/bench-writers/out" 100000 webdataset coco
 
 # The Python server kit, and MuJoCo behind it. Needs Python 3; installs MuJoCo.
 test-engines:
@@ -156,7 +156,7 @@ bench-link rate="1gbit":
     #!/usr/bin/env bash
     set -euo pipefail
     cargo bench --bench link --no-run
-    bench=$(ls -t target/release/deps/link-* | grep -v '\.d$' | head -1)
+    bench=$(ls -t "${CARGO_TARGET_DIR:-target}"/release/deps/link-* | grep -v '\.d$' | head -1)
     ip netns add synthcap-server
     trap 'kill $server 2>/dev/null || true; ip netns del synthcap-server' EXIT
     ip link add synthcap0 type veth peer name synthcap1 netns synthcap-server

@@ -29,6 +29,8 @@ pub enum Contender {
     Tonic,
     /// Our client and server over TCP.
     SynthcapTcp,
+    /// The same, doing what the one with shared memory does.
+    SynthcapTcpWritten,
     /// Our client and server over a Unix socket.
     SynthcapUds,
     /// Our client and server with frames in shared memory. Unlike the others, which
@@ -43,12 +45,13 @@ pub enum Contender {
 
 impl Contender {
     /// All of them, in the order of the tables.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RawTcp,
         Self::Memcpy,
         Self::Tonic,
         Self::SynthcapTcp,
         Self::SynthcapUds,
+        Self::SynthcapTcpWritten,
         Self::SynthcapShm,
         Self::PythonAsync,
         Self::PythonSync,
@@ -62,6 +65,7 @@ impl Contender {
             Self::Tonic => "tonic",
             Self::SynthcapTcp => "synthcap_tcp",
             Self::SynthcapUds => "synthcap_uds",
+            Self::SynthcapTcpWritten => "synthcap_tcp_written",
             Self::SynthcapShm => "synthcap_shm",
             Self::PythonAsync => "python_async",
             Self::PythonSync => "python_sync",
@@ -178,6 +182,7 @@ struct Field {
     memcpy: Memcpy,
     baseline: Baseline,
     tcp: (ServerHandle, Client),
+    written: (ServerHandle, Client),
     uds: (ServerHandle, Client),
     shm: (ServerHandle, Client),
     python: Option<Python>,
@@ -194,7 +199,8 @@ impl Field {
             baseline: Baseline::start(work).await?,
             tcp: served("127.0.0.1:0", work).await?,
             uds: served(&socket, work).await?,
-            shm: shared(work).await?,
+            written: written(work, SharedMemory::Off).await?,
+            shm: written(work, SharedMemory::Auto).await?,
             python: python.map(|(interpreter, script)| Python {
                 interpreter,
                 script,
@@ -216,6 +222,9 @@ impl Field {
             Contender::Tonic => self.baseline.run(work, meter).await,
             Contender::SynthcapTcp => client::run(&self.tcp.1, work, meter).await,
             Contender::SynthcapUds => client::run(&self.uds.1, work, meter).await,
+            Contender::SynthcapTcpWritten => {
+                client::run_touching(&self.written.1, work, meter).await
+            }
             Contender::SynthcapShm => client::run_touching(&self.shm.1, work, meter).await,
             Contender::PythonAsync => self.python(Style::Async, work, time).await,
             Contender::PythonSync => self.python(Style::Sync, work, time).await,
@@ -228,7 +237,7 @@ impl Field {
     }
 
     async fn end(self) {
-        for (server, client) in [self.tcp, self.uds, self.shm] {
+        for (server, client) in [self.tcp, self.uds, self.written, self.shm] {
             // It ends with its server in any case.
             let _ = client.close().await;
             server.shutdown().await;
@@ -245,8 +254,11 @@ async fn served(address: &str, work: &Work) -> Result<(ServerHandle, Client), Er
     Ok((server, client))
 }
 
-async fn shared(work: &Work) -> Result<(ServerHandle, Client), Error> {
+async fn written(
+    work: &Work,
+    shared_memory: SharedMemory,
+) -> Result<(ServerHandle, Client), Error> {
     let server = Server::builder(Replay::writing()).start().await?;
-    let client = client::connect(&server.url(), work, SharedMemory::Auto).await?;
+    let client = client::connect(&server.url(), work, shared_memory).await?;
     Ok((server, client))
 }

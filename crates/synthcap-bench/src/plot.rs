@@ -18,6 +18,7 @@ fn color(contender: Contender) -> &'static str {
         Contender::Tonic => "#e69f00",
         Contender::SynthcapTcp => "#0072b2",
         Contender::SynthcapUds => "#56b4e9",
+        Contender::SynthcapTcpWritten => "#7fb8d8",
         Contender::SynthcapShm => "#009e73",
         Contender::PythonAsync => "#cc79a7",
         Contender::PythonSync => "#882255",

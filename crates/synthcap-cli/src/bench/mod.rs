@@ -2,7 +2,7 @@
 
 mod args;
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 pub(crate) use args::BenchArgs;
 use args::{BenchEngine, BenchMode};
@@ -42,6 +42,10 @@ pub(crate) async fn run(args: BenchArgs) -> Result<()> {
 
 async fn compared(args: &BenchArgs) -> Result<()> {
     let work = chosen(&args.only)?;
+    if let Some(folder) = &args.plot {
+        // Before minutes are spent on what could not be drawn then.
+        fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+    }
     let machine = Machine::this();
     if !args.json {
         println!("{machine}\n");
@@ -99,11 +103,13 @@ fn chosen(only: &[String]) -> Result<Vec<Work>> {
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).map_err(|error| {
-        let path = path.display();
-        let line = format!("cannot write {path}: {error}; name a folder that exists");
-        Stop::new(Failure::Output, line)
-    })
+    fs::write(path, text).map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Stop {
+    let path = path.display();
+    let line = format!("cannot write {path}: {error}; name a folder that can be written");
+    Stop::new(Failure::Output, line)
 }
 
 /// One run for each size.
