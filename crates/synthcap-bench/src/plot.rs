@@ -18,7 +18,7 @@ fn color(contender: Contender) -> &'static str {
         Contender::Tonic => "#e69f00",
         Contender::SynthcapTcp => "#0072b2",
         Contender::SynthcapUds => "#56b4e9",
-        Contender::SynthcapTcpWritten => "#7fb8d8",
+        Contender::SynthcapTcpWritten => "#f0c800",
         Contender::SynthcapShm => "#009e73",
         Contender::PythonAsync => "#cc79a7",
         Contender::PythonSync => "#882255",
@@ -83,8 +83,7 @@ pub fn plot(chart: Chart, all: &[Compared]) -> String {
     for compared in &shown {
         y = group(&mut body, chart, compared, y, scale) + GAP;
     }
-    legend(&mut body, chart, &shown, y);
-    let height = y + 30.0;
+    let height = legend(&mut body, chart, &shown, y) + 30.0;
     let one = LEFT + scale;
     let bottom = y - GAP;
     let (title, subtitle) = chart.title();
@@ -141,11 +140,17 @@ fn group(body: &mut String, chart: Chart, compared: &Compared, top: f64, scale: 
     y
 }
 
-fn legend(body: &mut String, chart: Chart, shown: &[&Compared], y: f64) {
-    let mut x = 16.0;
+/// Says whose colour is whose, in as many rows as it takes, and returns where the
+/// last one is.
+fn legend(body: &mut String, chart: Chart, shown: &[&Compared], top: f64) -> f64 {
+    let (mut x, mut y) = (16.0, top);
     let first = shown.first().map(|compared| bars(chart, compared));
     for (who, ..) in first.unwrap_or_default() {
         let name = who.name();
+        let wide = 34.0 + 7.0 * name.len() as f64;
+        if x + wide > WIDTH {
+            (x, y) = (16.0, y + 20.0);
+        }
         let _ = writeln!(
             body,
             r##"<rect x="{x}" y="{y:.1}" width="12" height="12" fill="{}"/>
@@ -154,8 +159,9 @@ fn legend(body: &mut String, chart: Chart, shown: &[&Compared], y: f64) {
             x + 16.0,
             y + 10.5,
         );
-        x += 34.0 + 7.0 * name.len() as f64;
+        x += wide;
     }
+    y
 }
 
 /// A rate with as many digits as mean something.

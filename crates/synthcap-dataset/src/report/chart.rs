@@ -140,7 +140,7 @@ fn axes(inside: &mut String, x: [f64; 2], y: [f64; 2]) {
     let bottom = HEIGHT - BELOW;
     let _ = write!(
         inside,
-        "<line x1={LEFT} y1={bottom} x2={WIDTH} y2={bottom} stroke=\"#999\"/><text x={LEFT} y={}>{:.2}</text><text x={} y={} text-anchor=end>{:.2}</text><text x={} y={bottom} text-anchor=end>{:.0}</text><text x={} y=14 text-anchor=end>{:.4}</text>",
+        "<line x1={LEFT} y1={bottom} x2={WIDTH} y2={bottom} stroke=\"#999\"/><text x={LEFT} y={}>{:.2}</text><text x={} y={} text-anchor=end>{:.2}</text><text x={} y={bottom} text-anchor=end>{:.0}</text><text x={} y=14 text-anchor=end>{}</text>",
         HEIGHT - 6.0,
         x[0],
         WIDTH - 4.0,
@@ -149,6 +149,16 @@ fn axes(inside: &mut String, x: [f64; 2], y: [f64; 2]) {
         LEFT - 4.0,
         y[0],
         LEFT - 4.0,
-        y[1]
+        short(y[1])
     );
+}
+
+/// A number that fits beside an axis.
+fn short(value: f64) -> String {
+    match value {
+        v if v >= 1e6 => format!("{:.1}M", v / 1e6),
+        v if v >= 1e4 => format!("{:.0}k", v / 1e3),
+        v if v.fract() == 0.0 => format!("{v:.0}"),
+        v => format!("{v:.2}"),
+    }
 }

@@ -228,7 +228,7 @@ impl Gathered {
         let rates: Vec<_> = rates(marks);
         page.push_str(&chart::line(
             "Rate over time",
-            "seconds; samples per second",
+            "samples per second, over seconds",
             &rates,
         ));
         page.push_str("</div></html>\n");
@@ -236,17 +236,21 @@ impl Gathered {
     }
 }
 
-/// Seconds and samples per second between marks.
+/// Samples per second from each mark to the next, as steps over seconds.
 fn rates(marks: &[Mark]) -> Vec<[f64; 2]> {
-    let pairs = marks
-        .windows(2)
-        .filter(|pair| pair[1].at_ms > pair[0].at_ms);
-    let rate = |pair: &[Mark]| {
-        let samples = pair[1].next.saturating_sub(pair[0].next) as f64;
-        let seconds = (pair[1].at_ms - pair[0].at_ms) as f64 / 1000.0;
-        [pair[1].at_ms as f64 / 1000.0, samples / seconds]
-    };
-    pairs.map(rate).collect()
+    let mut steps = Vec::new();
+    let (mut since, mut done) = (0, 0);
+    for mark in marks {
+        if mark.at_ms <= since {
+            continue;
+        }
+        let samples = mark.next.saturating_sub(done) as f64;
+        let [from, to] = [since, mark.at_ms].map(|ms| ms as f64 / 1000.0);
+        let rate = samples / (to - from);
+        steps.extend([[from, rate], [to, rate]]);
+        (since, done) = (mark.at_ms, mark.next);
+    }
+    steps
 }
 
 /// Text that may come from a simulator.
@@ -268,7 +272,7 @@ const HEAD: &str = "<!doctype html><html lang=en><meta charset=utf-8>\
 <meta name=viewport content=\"width=device-width\"><style>\
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:1200px;padding:0 1rem;color:#222;background:#fafafa}\
 h1{margin-bottom:0}h2{margin:1.6rem 0 .4rem;font-size:1.1rem}\
-.sheet{display:grid;grid-template-columns:repeat(auto-fill,minmax(220px,1fr));gap:8px}\
+.sheet{display:grid;grid-template-columns:repeat(auto-fill,minmax(180px,1fr));gap:8px}\
 figure{margin:0}figure img{width:100%;border-radius:4px;display:block}figcaption{color:#777;font-size:12px}\
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(460px,1fr));gap:16px;margin-top:1.6rem}\
 .chart{background:#fff;border:1px solid #e3e3e3;border-radius:6px;padding:12px}\
