@@ -33,7 +33,7 @@ test:
 
 # Kills a capture of every format at 20 moments and compares what it ends as.
 test-crash:
-    SYNTHCAP_CRASHES=20 cargo test --test jobs a_kill_at_any_moment
+    SYNTHCAP_CRASHES=20 cargo test --test jobs a_kill_at_any_moment -- --nocapture
 
 # The client against a real gRPC C++ core. Needs Python 3; installs grpcio.
 test-grpcio:

@@ -67,6 +67,15 @@ impl Desk {
         }
     }
 
+    /// One whose job takes no depth, for formats that cannot carry it.
+    fn without_depth(formats: &[&str]) -> Self {
+        let desk = Self::new(formats);
+        let job = JOB.replace("'depth', ", "");
+        assert_ne!(job, JOB);
+        fs::write(desk.path("job.toml"), job).expect("job");
+        desk
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -128,12 +137,20 @@ fn assert_same(a: &BTreeMap<PathBuf, Vec<u8>>, b: &BTreeMap<PathBuf, Vec<u8>>) {
     }
 }
 
-/// Kills a capture at moments spread over its time, each a fresh one, and goes on.
-/// `just test-crash` asks for 20 moments.
 #[test]
 fn a_kill_at_any_moment_changes_nothing() {
+    kill_at_moments(&Desk::new(&FORMATS));
+}
+
+#[test]
+fn a_kill_at_any_moment_changes_no_labels() {
+    kill_at_moments(&Desk::without_depth(&["yolo", "yolo-seg"]));
+}
+
+/// Kills a capture at moments spread over its time, each a fresh one, and goes on.
+/// `just test-crash` asks for 20 moments.
+fn kill_at_moments(desk: &Desk) {
     let moments = std::env::var("SYNTHCAP_CRASHES").map_or(3, |n| n.parse().expect("a number"));
-    let desk = Desk::new(&FORMATS);
     let begun = Instant::now();
     desk.captured("whole", &[]);
     let whole_time = begun.elapsed();
