@@ -58,6 +58,7 @@ test-shm-kills:
 
 # Data sets of every format, loaded by the libraries that people train with. Needs
 # Python 3; installs them.
+[doc("Load data sets of every format with the libraries people train with")]
 test-consumers:
     python3 -m venv target/consumers
     target/consumers/bin/pip install --quiet webdataset pycocotools datasets pyarrow mcap mcap-protobuf-support numpy opencv-python-headless OpenEXR pillow pyyaml
@@ -67,6 +68,7 @@ test-consumers:
 # How fast the formats write, beside the usual Python script on the same frames; then
 # 100,000 small samples, for memory and the cost of the last ones. Needs the folder of
 # `test-consumers`.
+[doc("How fast the formats are written, beside a Python script")]
 bench-writers samples="400":
     cargo build --release -p synthcap-cli
     rm -rf target/bench-writers && mkdir -p target/bench-writers
@@ -100,6 +102,7 @@ test-network seeds="0..1000":
 
 # Tells what happens in the simulated network of one seed. Built so that tokio's own
 # choices come from the seed as well.
+[doc("Tell what happens in one simulated network")]
 replay-network seed:
     SYNTHCAP_STORY=1 SYNTHCAP_SEEDS={{seed}}..$(({{seed}} + 1)) RUSTFLAGS="--cfg tokio_unstable" \
         cargo test --profile thorough --target-dir target/network -p synthcap-simnet \
@@ -115,6 +118,7 @@ test-kills kills="100":
 
 # Runs a fuzz target (session, request, receive, texts) for some seconds. The flags are those
 # of cargo-fuzz, as far as stable Rust has them. Needs a C++ compiler.
+[doc("Run a fuzz target for some seconds")]
 fuzz target seconds="60":
     cd fuzz && RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
         -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
@@ -134,11 +138,14 @@ main-job:
 examples:
     for example in examples/*.rs; do cargo run --example "$(basename "$example" .rs)" || exit 1; done
 
-# Frames and commands beside a raw socket, memcpy, a generated stub and, where
-# there is a Python, its grpcio client. Draws the pictures of docs/performance.md.
+# Frames and commands beside a raw socket, memcpy, a generated stub and, where there is a
+# Python, its grpcio client; then what encodings cost and gain. Draws the pictures of docs/performance.md.
+[doc("The comparison of docs/performance.md, with its pictures")]
 bench: bench-python
     python=target/bench-python/bin/python; test -x $python || python=; \
         cargo run --release -- bench --compare --plot docs ${python:+--python $python}
+    cargo bench --bench encodings
+    cargo bench --bench link
 
 # The Python client's environment; without Python 3 the comparison does without.
 bench-python:
@@ -152,6 +159,7 @@ bench-parts:
 # What encodings gain over 1 Gb/s Ethernet and cost on loopback, on networks made for
 # it. Needs Linux, root and iproute2; without them `cargo bench --bench link` slows a
 # proxy down instead.
+[doc("What encodings gain over a slow link, and cost on loopback")]
 bench-link rate="1gbit":
     #!/usr/bin/env bash
     set -euo pipefail
@@ -172,6 +180,7 @@ bench-link rate="1gbit":
 
 # Feeds the decoders of images anything at all for some seconds. The flags are those
 # of cargo-fuzz, as far as stable Rust has them. Needs a C++ compiler.
+[doc("Fuzz the decoders of images for some seconds")]
 fuzz-codec seconds="60":
     cd crates/synthcap-codec/fuzz && RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module \
         -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \

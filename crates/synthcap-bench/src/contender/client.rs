@@ -6,9 +6,11 @@ use synthcap::{Client, FrameSet, SharedMemory, Ticket, Vec3};
 
 use crate::{Error, Kind, Measure, Work, meter::Meter, replay::check};
 
-/// Connects with room for the work.
+/// Connects with room for the work. Windows and the like are as the environment
+/// says (`SYNTHCAP_...`), so that they can be compared.
 pub(crate) async fn connect(url: &str, work: &Work, shared: SharedMemory) -> Result<Client, Error> {
     let client = Client::builder(url)
+        .env()
         .shared_memory(shared)
         .max_captures_in_flight(work.in_flight.max(64))
         .max_commands_in_flight(work.in_flight.max(1024))
