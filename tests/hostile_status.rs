@@ -165,9 +165,12 @@ fn server_info() -> Response<Body> {
     response(&[], vec![whole(0, &info.encode_to_vec())])
 }
 
-/// Serves the wrong with this number; beyond the last nothing is wrong.
 #[derive(Clone)]
-struct Raw(Arc<AtomicUsize>);
+enum Raw {
+    /// Serves the wrong with this number; beyond the last nothing is wrong.
+    Wrong(Arc<AtomicUsize>),
+    Bombing,
+}
 
 impl NamedService for Raw {
     const NAME: &'static str = "uesynth.UESynthService";
@@ -183,27 +186,20 @@ impl Service<Request<Body>> for Raw {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        ready(Ok(if request.uri().path().ends_with("/GetServerInfo") {
-            server_info()
-        } else {
-            match WRONGS.get(self.0.load(Ordering::Relaxed)) {
+        let is_info = request.uri().path().ends_with("/GetServerInfo");
+        ready(Ok(match self {
+            _ if is_info => server_info(),
+            Self::Bombing => bombing(request),
+            Self::Wrong(index) => match WRONGS.get(index.load(Ordering::Relaxed)) {
                 Some(wrong) => wrong(),
                 // Whichever of the first IDs is waited for.
                 None => {
                     let replies = (1..=2 * WRONGS.len() as u64).map(|id| whole(0, &image(id)));
                     response(&[], replies.collect())
                 }
-            }
+            },
         }))
     }
-}
-
-/// Replies to each request for itself: every second time with a bomb.
-#[derive(Clone)]
-struct Bombing;
-
-impl NamedService for Bombing {
-    const NAME: &'static str = "uesynth.UESynthService";
 }
 
 struct Replies(mpsc::UnboundedReceiver<Bytes>);
@@ -244,28 +240,16 @@ async fn reply_to(requests: Body, replies: mpsc::UnboundedSender<Bytes>) {
     }
 }
 
-impl Service<Request<Body>> for Bombing {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Ready<Result<Response<Body>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if request.uri().path().ends_with("/GetServerInfo") {
-            return ready(Ok(server_info()));
-        }
-        let (replies, body) = mpsc::unbounded_channel();
-        tokio::spawn(reply_to(request.into_body(), replies));
-        let mut response = Response::new(Body::new(Replies(body)));
-        *response.headers_mut() = headers(&[
-            ("content-type", b"application/grpc"),
-            ("grpc-encoding", b"gzip"),
-        ]);
-        ready(Ok(response))
-    }
+/// Replies to each request for itself: every second time with a bomb.
+fn bombing(request: Request<Body>) -> Response<Body> {
+    let (replies, body) = mpsc::unbounded_channel();
+    tokio::spawn(reply_to(request.into_body(), replies));
+    let mut response = Response::new(Body::new(Replies(body)));
+    *response.headers_mut() = headers(&[
+        ("content-type", b"application/grpc"),
+        ("grpc-encoding", b"gzip"),
+    ]);
+    response
 }
 
 /// The most memory that this process ever had, in MiB.
@@ -284,7 +268,7 @@ async fn the_session_outlives_whatever_is_wrong_below_its_messages() -> TestResu
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let wrong = Arc::new(AtomicUsize::new(0));
-    let server = tonic::transport::Server::builder().add_service(Raw(wrong.clone()));
+    let server = tonic::transport::Server::builder().add_service(Raw::Wrong(wrong.clone()));
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
     let soon = Backoff {
         initial: Duration::from_millis(20),
@@ -332,7 +316,7 @@ async fn the_session_outlives_whatever_is_wrong_below_its_messages() -> TestResu
 async fn a_bomb_fails_its_own_request_and_the_stream_goes_on() -> TestResult {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let server = tonic::transport::Server::builder().add_service(Bombing);
+    let server = tonic::transport::Server::builder().add_service(Raw::Bombing);
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
     let client = Client::builder(format!("http://{address}"))
         .compression(Compression::Gzip)
