@@ -14,8 +14,8 @@ use std::{
 
 use common::{TinyEngine, camera};
 use synthcap::{
-    CameraName, CameraState, Client, Error, Modality, PartialTransform, Pixels, Ticket, Transform,
-    Vec3,
+    CameraName, CameraState, Client, Error, Modality, PartialTransform, Pixels, SharedMemory,
+    Ticket, Transform, Vec3,
     frame::Rgb,
     server::{Captured, CapturedView, Engine, EngineError, EngineInfo, ResolvedView, Server},
 };
@@ -108,23 +108,35 @@ impl Engine for Still {
     }
 }
 
-/// Allocations and bytes per request, with so many of them in flight.
+/// Allocations and bytes per request, with so many of them in flight: the least of
+/// three turns, for a machine that does other things cuts the stream into more pieces,
+/// never into fewer.
 async fn cost<T>(
     requests: u64,
     in_flight: usize,
     mut ask: impl FnMut() -> Result<Ticket<T>, Error>,
 ) -> Result<(f64, f64), Error> {
-    let mut waiting = VecDeque::with_capacity(in_flight);
-    let mut before = (0, 0);
-    // As many again beforehand, for what is made once.
-    for request in 0..2 * requests {
-        if request == requests {
-            before = (COUNT.load(Ordering::SeqCst), BYTES.load(Ordering::SeqCst));
-        }
+    // One turn beforehand, for what is made once.
+    turn(requests, in_flight, &mut ask).await?;
+    let mut least = turn(requests, in_flight, &mut ask).await?;
+    for _ in 0..2 {
+        let (count, bytes) = turn(requests, in_flight, &mut ask).await?;
+        least = (least.0.min(count), least.1.min(bytes));
+    }
+    Ok(least)
+}
+
+async fn turn<T>(
+    requests: u64,
+    in_flight: usize,
+    ask: &mut impl FnMut() -> Result<Ticket<T>, Error>,
+) -> Result<(f64, f64), Error> {
+    let mut waiting: VecDeque<Ticket<T>> = VecDeque::with_capacity(in_flight);
+    let before = (COUNT.load(Ordering::SeqCst), BYTES.load(Ordering::SeqCst));
+    for _ in 0..requests {
         if waiting.len() == in_flight
             && let Some(ticket) = waiting.pop_front()
         {
-            let ticket: Ticket<T> = ticket;
             drop(ticket.await?);
         }
         waiting.push_back(ask()?);
@@ -151,6 +163,8 @@ async fn the_path_costs_little_however_much_is_on_it() -> TestResult {
     };
     let server = Server::builder(still).paused(true).start().await?;
     let client = Client::builder(server.url())
+        // It is the path over the wire that is counted.
+        .shared_memory(SharedMemory::Off)
         .max_captures_in_flight(1000)
         .max_commands_in_flight(10_000)
         .connect()
