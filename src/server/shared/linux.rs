@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 pub(in crate::server) use synthcap_shm::SlotBuffer;
-use synthcap_shm::{Budget, Listener, Pool, TOKEN_BYTES, Token};
+use synthcap_shm::{Budget, Error, Listener, Pool, TOKEN_BYTES, Token};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     sync::watch,
@@ -123,21 +123,34 @@ async fn welcome(
             // Also when the server is dropped.
             _ = stopping.wait_for(|stopping| *stopping) => return,
         };
-        match listener.get_ref().accept() {
-            Ok(None) => ready.clear_ready(),
-            Ok(Some(pool)) => {
-                let mut open = clients.lock();
-                if open.len() < MAX_CLIENTS {
-                    open.insert(*pool.token(), pool.clone());
-                    tokio::spawn(watch(pool, clients.clone(), stopping.clone()));
-                }
-            }
+        match take_in(listener.get_ref(), &clients, &stopping) {
+            Ok(true) => {}
+            Ok(false) => ready.clear_ready(),
             Err(error) => {
                 tracing::info!(%error, "a client gets no shared memory");
                 tokio::time::sleep(PAUSE).await;
             }
         }
     }
+}
+
+/// Takes in the next client; whether there was one.
+fn take_in(
+    listener: &Listener,
+    clients: &Arc<Clients>,
+    stopping: &watch::Receiver<bool>,
+) -> Result<bool, Error> {
+    // Locked before the client has its greeting: with the token in it, its stream
+    // may be here before the next line is.
+    let mut open = clients.lock();
+    let Some(pool) = listener.accept()? else {
+        return Ok(false);
+    };
+    if open.len() < MAX_CLIENTS {
+        open.insert(*pool.token(), pool.clone());
+        tokio::spawn(watch(pool, clients.clone(), stopping.clone()));
+    }
+    Ok(true)
 }
 
 /// Waits until a client leaves, and takes its slots back.
