@@ -50,7 +50,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod beam;
 mod boxes;
 mod camera;
 mod capture;
@@ -62,6 +61,7 @@ mod material;
 mod mesh;
 mod noise;
 mod physics;
+mod region;
 mod render;
 mod scene;
 mod serve;

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use glam::{Vec3, Vec4};
+use glam::{Vec3, Vec3A, Vec4};
 
 /// A well-mixed number from a number (the finaliser of MurmurHash3, twice fed).
 pub(crate) fn hash(x: u32) -> u32 {
@@ -50,40 +50,51 @@ pub(crate) fn cell(p: Vec3) -> f32 {
 }
 
 /// Numbers of the grid in each direction until they repeat.
-const PERIOD: usize = 64;
+const PERIOD: usize = 32;
 
-/// A random number for each place of the grid, row by row and layer by layer:
-/// looking up is faster than hashing.
-static GRID: LazyLock<Box<[u8]>> = LazyLock::new(|| {
-    let count = (PERIOD * PERIOD * PERIOD) as u32;
-    (0..count).map(|i| (hash(i) >> 24) as u8).collect()
+/// Places of the grid before they repeat in all directions.
+const PLACES: usize = PERIOD * PERIOD * PERIOD;
+
+/// For each place of the grid, row by row and layer by layer, a random byte and
+/// those of its neighbours along X, along Y, and along both: one look-up gives four
+/// numbers, and takes less time than hashing one.
+static GRID: LazyLock<Box<[u32]>> = LazyLock::new(|| {
+    let byte = |x: usize, y: usize, z: usize| {
+        let (x, y) = (x % PERIOD, y % PERIOD);
+        hash(((z * PERIOD + y) * PERIOD + x) as u32) >> 24
+    };
+    let quad = |i: usize| {
+        let (x, y, z) = (i % PERIOD, i / PERIOD % PERIOD, i / PERIOD / PERIOD);
+        byte(x, y, z)
+            | byte(x + 1, y, z) << 8
+            | byte(x, y + 1, z) << 16
+            | byte(x + 1, y + 1, z) << 24
+    };
+    (0..PLACES).map(quad).collect()
 });
+
+/// Added to a number, this leaves its whole part in the lowest bits.
+const TO_WHOLE: f32 = 1.5 * (1 << 23) as f32;
 
 /// Smooth noise with features of size 1, 0 to 1.
 pub(crate) fn value(p: Vec3) -> f32 {
-    let grid: &[u8] = &GRID;
-    let Ok(grid) = <&[u8; PERIOD * PERIOD * PERIOD]>::try_from(grid) else {
+    let Ok(grid) = <&[u32; PLACES]>::try_from(&**GRID) else {
         return 0.5;
     };
-    let low = p.to_array().map(floor);
+    let p = Vec3A::from(p);
+    let whole = p - Vec3A::splat(0.5) + Vec3A::splat(TO_WHOLE);
     // Far out, where floats have no fractions, this must still be one.
-    let f = (p - Vec3::from(low.map(|x| x as f32))).clamp(Vec3::ZERO, Vec3::ONE);
-    let s = f * f * (Vec3::splat(3.0) - 2.0 * f);
-    let place = |x: i32| x as usize % PERIOD;
-    let [x, y, z] = low.map(|x| [place(x), place(x.wrapping_add(1))]);
-    let at = |x: usize, y: usize, z: usize| f32::from(grid[(z * PERIOD + y) * PERIOD + x]);
-    let across = |x: usize| {
-        Vec4::new(
-            at(x, y[0], z[0]),
-            at(x, y[1], z[0]),
-            at(x, y[0], z[1]),
-            at(x, y[1], z[1]),
-        )
+    let f = (p - (whole - Vec3A::splat(TO_WHOLE))).clamp(Vec3A::ZERO, Vec3A::ONE);
+    let s = f * f * (Vec3A::splat(3.0) - 2.0 * f);
+    let [x, y, z] = whole.to_array().map(|x| x.to_bits() as usize);
+    let at = |z: usize| {
+        let place = (z % PERIOD * PERIOD + y % PERIOD) * PERIOD + x % PERIOD;
+        let byte = |shift: u32| (grid[place] >> shift & 0xff) as i32 as f32;
+        Vec4::new(byte(0), byte(8), byte(16), byte(24))
     };
+    let face = at(z).lerp(at(z.wrapping_add(1)), s.z);
     let mix = |a: f32, b: f32, t: f32| a + (b - a) * t;
-    let edges = across(x[0]).lerp(across(x[1]), s.x);
-    let sum = mix(mix(edges.x, edges.y, s.y), mix(edges.z, edges.w, s.y), s.z);
-    sum / 255.0
+    mix(mix(face.x, face.y, s.x), mix(face.z, face.w, s.x), s.y) / 255.0
 }
 
 /// How much of noise is left where a pixel is so many of its features wide: what

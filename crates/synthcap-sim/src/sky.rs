@@ -24,6 +24,11 @@ const SUN_DISC_COS: f32 = 0.999_93;
 /// Colour of the ground that the sky shines back from.
 const GROUND: Vec3 = vec3(0.30, 0.27, 0.22);
 
+/// No clouds are drawn below this height of a unit direction.
+const LOWEST_CLOUDS: f32 = 0.02;
+/// Nothing is painted on the sky above this height of a unit direction but clouds.
+const HIGHEST_RIDGE: f32 = 0.1;
+
 /// Texels of the table in each direction.
 const TABLE_SIDE: usize = 48;
 /// Directions of the ring along the horizon.
@@ -38,6 +43,10 @@ pub(crate) struct Sky {
     scale: Vec3,
     /// Share of daylight: 1 by day, 0 at night.
     day: f32,
+    /// On a surface that faces the sun.
+    sun_irradiance: Vec3,
+    /// What the sun's light has lost where the air scatters it.
+    scattered: Vec3,
     /// Radiance by direction without the sun's disc; the directions are unfolded
     /// like the faces of an octahedron, straight up in the middle.
     table: Vec<Vec3A>,
@@ -57,6 +66,8 @@ impl Sky {
             weather,
             scale,
             day,
+            sun_irradiance: sun_irradiance(sun, weather, scale),
+            scattered: transmittance(sun.z, 0.55),
             table: Vec::new(),
             harmonics: [Vec3A::ZERO; 9],
             ring: Vec::new(),
@@ -84,13 +95,7 @@ impl Sky {
 
     /// On a surface that faces the sun.
     pub(crate) fn sun_irradiance(&self) -> Vec3A {
-        let through = match self.weather {
-            Weather::Clear => 1.0,
-            Weather::Overcast => 0.05,
-            Weather::Fog => 0.16,
-        };
-        let above = smooth(-0.02, 0.03, self.sun.z);
-        (self.scale * SUN_ABOVE_AIR * through * above * transmittance(self.sun.z, 1.0)).into()
+        self.sun_irradiance.into()
     }
 
     /// Factor that brings a scene under this sky to a pleasing brightness.
@@ -127,13 +132,27 @@ impl Sky {
     pub(crate) fn sharp(&self, d: Vec3A) -> Vec3A {
         let d = Vec3::from(d);
         let mut color = self.gradient(d);
-        if d.z > 0.0 {
+        if d.z > LOWEST_CLOUDS {
             color = self.clouds(d, color);
         }
         if d.dot(self.sun) > SUN_DISC_COS && self.weather == Weather::Clear {
-            color += Vec3::from(self.sun_irradiance()) * 40.0;
+            color += self.sun_irradiance * 40.0;
         }
         self.hills(d, color).into()
+    }
+
+    /// Whether what [`sharp`](Self::sharp) shows changes evenly between the unit
+    /// directions of a small square's corners: there is neither a ridge nor the
+    /// sun.
+    pub(crate) fn is_even(&self, corners: &[Vec3A; 4]) -> bool {
+        let above = corners.iter().all(|d| d.z > HIGHEST_RIDGE);
+        let middle = corners.iter().copied().sum::<Vec3A>() / 4.0;
+        let reach = corners
+            .iter()
+            .map(|d| d.distance(middle))
+            .fold(0.0, f32::max);
+        let disc = (2.0 - 2.0 * SUN_DISC_COS).sqrt();
+        above && middle.distance(self.sun.into()) > disc + reach
     }
 
     /// What far things fade into, along a direction.
@@ -150,7 +169,6 @@ impl Sky {
     fn gradient(&self, d: Vec3) -> Vec3 {
         let up = d.z.abs();
         let light = SUN_ABOVE_AIR * self.scale;
-        let noon = transmittance(self.sun.z, 0.75).element_sum() / 3.0;
         let bright = match self.weather {
             Weather::Clear => {
                 return self.day * self.blue(vec3(d.x, d.y, up)) * light + NIGHT * (1.0 + up);
@@ -158,6 +176,7 @@ impl Sky {
             Weather::Overcast => 0.105 * (1.0 + 1.1 * up),
             Weather::Fog => 0.125 * (1.0 + 0.4 * up),
         };
+        let noon = transmittance(self.sun.z, 0.75).element_sum() / 3.0;
         vec3(0.93, 0.97, 1.02) * light * (bright * noon * self.day) + NIGHT
     }
 
@@ -166,11 +185,12 @@ impl Sky {
         let cos = d.dot(self.sun);
         let air_phase = 3.0 / (16.0 * PI) * (1.0 + cos * cos);
         let g = HAZE_FORWARD;
-        let haze_phase = (1.0 - g * g) / (4.0 * PI * (1.0 + g * g - 2.0 * g * cos).powf(1.5));
+        let spread = 1.0 + g * g - 2.0 * g * cos;
+        let haze_phase = (1.0 - g * g) / (4.0 * PI * spread * spread.sqrt());
         let depth = AIR + HAZE;
         let toward = (AIR * air_phase * MULTIPLE + HAZE * haze_phase) / depth;
         let seen = Vec3::ONE - exp(-depth * air_mass(d.z) * 0.75);
-        toward * seen * transmittance(self.sun.z, 0.55)
+        toward * seen * self.scattered
     }
 
     /// Fair-weather clouds on a plane far above.
@@ -180,9 +200,8 @@ impl Sky {
         }
         let at = vec3(d.x, d.y, 0.0) / (d.z + 0.09) * 1.25 + vec3(3.0, 8.0, 2.5);
         let density = noise::fractal(at, 5, 0.0);
-        let cover = smooth(0.50, 0.72, density) * smooth(0.02, 0.16, d.z);
-        let lit =
-            Vec3::from(self.sun_irradiance()) * 0.26 + Vec3::from(self.irradiance(Vec3A::Z)) * 0.3;
+        let cover = smooth(0.50, 0.72, density) * smooth(LOWEST_CLOUDS, 0.16, d.z);
+        let lit = self.sun_irradiance * 0.26 + Vec3::from(self.irradiance(Vec3A::Z)) * 0.3;
         let shade = 1.0 - 0.35 * smooth(0.6, 0.85, density);
         behind.lerp(lit * shade, cover * 0.85)
     }
@@ -191,7 +210,7 @@ impl Sky {
     fn hills(&self, d: Vec3, behind: Vec3) -> Vec3 {
         let around = vec3(d.x, d.y, 0.0).normalize_or_zero();
         let light = Vec3::from(self.irradiance(Vec3A::Z)) / PI
-            + Vec3::from(self.sun_irradiance()) / PI * self.sun.z.max(0.0) * 0.6;
+            + self.sun_irradiance / PI * self.sun.z.max(0.0) * 0.6;
         let haze = Vec3::from(self.haze(d.into()));
         let mut color = behind;
         let ridges = [
@@ -232,6 +251,17 @@ impl Sky {
         let bands = [PI, TAU / 3.0, PI / 4.0];
         std::array::from_fn(|i| sums[i] * bands[[0, 1, 1, 1, 2, 2, 2, 2, 2][i]])
     }
+}
+
+/// On a surface that faces the sun.
+fn sun_irradiance(sun: Vec3, weather: Weather, scale: Vec3) -> Vec3 {
+    let through = match weather {
+        Weather::Clear => 1.0,
+        Weather::Overcast => 0.05,
+        Weather::Fog => 0.16,
+    };
+    let above = smooth(-0.02, 0.03, sun.z);
+    scale * SUN_ABOVE_AIR * through * above * transmittance(sun.z, 1.0)
 }
 
 /// A direction of the ring along the horizon.

@@ -7,8 +7,8 @@ use glam::{Affine3A, Mat3A, Vec3, Vec3A};
 use obvhs::aabb::Aabb;
 
 use crate::{
-    beam::Region,
     mesh::{Mesh, MeshHit},
+    region::Region,
     tree::{Ray, Tree},
 };
 

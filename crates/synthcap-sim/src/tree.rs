@@ -12,7 +12,7 @@ use obvhs::{
     ploc::{PlocBuilder, PlocSearchDistance, SortPrecision},
 };
 
-use crate::beam::Region;
+use crate::region::Region;
 
 /// Marks a child as a leaf.
 const LEAF: u32 = 1 << 31;
@@ -227,6 +227,8 @@ impl Tree {
                 let child = node.children[met.trailing_zeros() as usize];
                 met &= met - 1;
                 if child & LEAF == 0 {
+                    // Fetched while its siblings are looked at.
+                    std::hint::black_box(self.nodes[child as usize].children[0]);
                     stack.push((0.0, child));
                 } else if visit((child & !LEAF) as usize) {
                     return;
@@ -360,17 +362,6 @@ fn inverse_direction(d: Vec3A) -> Vec3A {
     let tiny = Vec3A::splat(MIN_COMPONENT).copysign(d);
     let small = d.abs().cmplt(Vec3A::splat(MIN_COMPONENT));
     Vec3A::ONE / Vec3A::select(small, tiny, d)
-}
-
-/// Whether a ray meets a box, as trees test it.
-#[inline(always)]
-pub(crate) fn meets_box(ray: &Ray, bounds: &Aabb) -> bool {
-    let inverse = inverse_direction(ray.direction);
-    let a = (bounds.min - ray.origin) * inverse;
-    let b = (bounds.max - ray.origin) * inverse;
-    let first = a.min(b).max_element().max(ray.tmin);
-    let last = a.max(b).min_element().min(ray.tmax);
-    first <= last
 }
 
 /// Counts the things below each binary node.

@@ -1,6 +1,7 @@
 //! Triangle meshes with their search trees, ready to be traced and collided.
 
 mod builder;
+mod facet;
 mod fruit;
 pub(crate) mod furniture;
 mod gltf;
@@ -11,19 +12,20 @@ mod props;
 mod solids;
 mod toys;
 
-use glam::{Mat4, Vec2, Vec3, Vec3A, Vec4};
+use glam::{Mat4, Vec2, Vec3, Vec3A};
 use obvhs::aabb::Aabb;
 use rayon::prelude::*;
 
 pub(crate) use self::{
     builder::MeshBuilder,
+    facet::{Facet, Facets, Lens, Shaft},
     gltf::load as load_gltf,
     library::{SHAPE_NAMES, shape},
-    packet::{Affine, Facets, Lens, Packet},
+    packet::Packet,
 };
 use crate::{
-    beam::Region,
     material::Material,
+    region::Region,
     tree::{Ray, Tree},
 };
 
@@ -239,49 +241,17 @@ impl Mesh {
         }
     }
 
-    /// Adds the leaves that reach into a region of the mesh's own space; false,
-    /// having added some, when there are more than `max`.
-    pub(crate) fn leaves_in(&self, region: &Region, max: usize, leaves: &mut Vec<u32>) -> bool {
-        let start = leaves.len();
-        self.tree.walk_region(region, |leaf| {
-            if self.packets[leaf].reaches(region) {
-                leaves.push(leaf as u32);
-            }
-            leaves.len() - start > max
-        });
-        leaves.len() - start <= max
+    /// Visits packets of triangles that may reach into a region of the mesh's own
+    /// space, until `visit` returns true.
+    #[inline]
+    pub(crate) fn visit_region(&self, region: &Region, mut visit: impl FnMut(u32) -> bool) {
+        self.tree.walk_region(region, |leaf| visit(leaf as u32));
     }
 
-    /// Whether, of the triangles of these leaves that reach into a region, none
-    /// stands before another on the side of that which faces `toward`: a place if
-    /// its last component is 1, a direction if it is 0.
-    pub(crate) fn is_clear_in(&self, region: &Region, leaves: &[u32], toward: Vec4) -> bool {
-        let reaching = |leaf: u32| {
-            let bits = self.packets[leaf as usize].reaching(region);
-            let lanes = (0..Packet::SIZE).filter(move |lane| bits >> lane & 1 == 1);
-            lanes.map(move |lane| &self.triangles[leaf as usize * Packet::SIZE + lane])
-        };
-        let all = || leaves.iter().flat_map(|&leaf| reaching(leaf));
-        all().all(|one| {
-            let normal = one.edge1.cross(one.edge2).normalize_or_zero();
-            let way = Vec3A::from_vec4(toward) - one.corner * toward.w;
-            let normal = normal * way.dot(normal).signum();
-            all().all(|other| {
-                let first = other.corner - one.corner;
-                let corners = [Vec3A::ZERO, other.edge1, other.edge2];
-                let before = corners.map(|edge| (first + edge).dot(normal));
-                before.into_iter().all(|before| before < FLATNESS_M)
-            })
-        })
-    }
-
-    /// Visits four triangles at a time that may reach into a region of the mesh's
-    /// own space, with the number of the first.
-    pub(crate) fn visit_region(&self, region: &Region, mut visit: impl FnMut(u32, &Packet)) {
-        self.tree.walk_region(region, |leaf| {
-            visit((leaf * Packet::SIZE) as u32, &self.packets[leaf]);
-            false
-        });
+    /// A packet of triangles.
+    #[inline(always)]
+    pub(crate) fn packet(&self, index: u32) -> &Packet {
+        &self.packets[index as usize]
     }
 
     /// Where a ray meets the plane of a triangle.
@@ -298,13 +268,6 @@ impl Mesh {
             v: r.dot(triangle.edge1) * inverse,
             triangle: index,
         }
-    }
-
-    /// Whether a ray meets a triangle of these leaves.
-    #[inline]
-    pub(crate) fn blocks_in(&self, ray: &Ray, leaves: &[u32]) -> bool {
-        let mut packets = leaves.iter().map(|&leaf| &self.packets[leaf as usize]);
-        packets.any(|packet| packet.intersect(ray).0 != 0)
     }
 
     /// Whether a ray in the mesh's own space meets anything at all.

@@ -6,24 +6,20 @@ use rayon::prelude::*;
 
 use super::{
     BLOCK, Block, Shot, TILE,
-    neighbours::{Neighbours, in_axes, sun_axes},
+    batch::{Batch, Sample, Sun},
     occlusion::Occlusion,
-    per_block,
-    plane::Plane,
-    raster,
+    per_block, raster,
     shade::Shader,
 };
-use crate::{camera::pixel_center, trace::Hit};
+use crate::trace::Hit;
 
 /// Pixels get more samples when they differ from a neighbour by more than this
 /// share of white, as the eye sees it.
 const CONTRAST: f32 = 0.045;
 /// So many samples are enough within an object where they hardly differ.
-const ENOUGH: f32 = 3.0;
-
-/// Parts of an image are not searched for flat surfaces when they are smaller
-/// than this in each direction.
-const SMALLEST_PLANE: u32 = 4;
+const ENOUGH: usize = 3;
+/// Pixels get their colours in areas of so many columns and rows together.
+const AREA: (u32, u32) = (2 * BLOCK, 2 * BLOCK);
 
 /// sRGB bytes (red, green, blue, alpha) of every pixel into `out`. `samples` is how
 /// many rays a pixel with contrast gets at the most, the one through its centre
@@ -34,10 +30,11 @@ pub(crate) fn rgb(shot: &Shot<'_>, shader: &Shader<'_>, samples: u32, out: &mut 
         shot,
         shader,
         occlusion: &occlusion,
+        sun: Sun::new(shader.lights.sun_direction),
     };
     let (width, height) = (shot.eye.width, shot.eye.height);
-    let mut colors = per_block(width, height, (BLOCK, BLOCK), Vec3A::ZERO, |block| {
-        picture.block(block)
+    let mut colors = per_block(width, height, AREA, Vec3A::ZERO, |area| {
+        Batch::new(&picture).area(area, BLOCK)
     });
     if samples > 1 {
         colors = picture.refined(&colors, samples);
@@ -48,72 +45,15 @@ pub(crate) fn rgb(shot: &Shot<'_>, shader: &Shader<'_>, samples: u32, out: &mut 
     pixels.for_each(|(rgba, color)| rgba.copy_from_slice(&pixel(color)));
 }
 
+/// What colours are made from.
 pub(super) struct Picture<'a> {
     pub(super) shot: &'a Shot<'a>,
     pub(super) shader: &'a Shader<'a>,
     pub(super) occlusion: &'a Occlusion,
+    pub(super) sun: Sun,
 }
 
 impl Picture<'_> {
-    /// `own` is the instance that all points are of, if it shades none of them.
-    fn neighbours(&self, block: &Block, own: Option<u32>) -> Neighbours {
-        let eye = &self.shot.eye;
-        let axes = sun_axes(self.shader.lights);
-        let place = |x, y, hit: &Hit| {
-            let point = eye.center + eye.direction(pixel_center(x, y)) * hit.t;
-            Some(in_axes(&axes, point))
-        };
-        Neighbours::new(axes, self.shot.bounds(block, place), own)
-    }
-
-    /// Display light (linear, 0 to 1) at the centres of a block's pixels.
-    fn block(&self, block: &Block) -> Vec<Vec3A> {
-        let mut near = self.neighbours(block, self.shot.open_instance(block));
-        let mut values = vec![Vec3A::ZERO; block.x.len() * block.y.len()];
-        self.fill(block, BLOCK, (block, &mut values), &mut near);
-        values
-    }
-
-    /// Finds the values of a part of a block, of so many pixels in each direction.
-    fn fill(
-        &self,
-        part: &Block,
-        size: u32,
-        (block, values): (&Block, &mut [Vec3A]),
-        near: &mut Neighbours,
-    ) {
-        if let Some(plane) = Plane::find(self, part, near) {
-            for ((x, y), value) in plane.pixels(near) {
-                values[block.index(x, y)] = value;
-            }
-        } else if size > SMALLEST_PLANE {
-            for part in part.split(size / 2) {
-                self.fill(&part, size / 2, (block, values), near);
-            }
-        } else {
-            for (x, y) in part.pixels() {
-                let hit = self.shot.hit(x, y);
-                values[block.index(x, y)] = self.color((x, y), pixel_center(x, y), hit, near);
-            }
-        }
-    }
-
-    /// Display light (linear, 0 to 1) of a hit at an image position in a pixel.
-    fn color(&self, pixel: (u32, u32), at: Vec2, hit: &Hit, near: &mut Neighbours) -> Vec3A {
-        let ray = self.shot.eye.ray(at);
-        let radiance = if hit.is_miss() {
-            self.shader.background(&ray)
-        } else {
-            let surface = self.shader.surface(&ray, hit, self.cone());
-            let open = self
-                .occlusion
-                .open(pixel.0, pixel.1, surface.point, surface.flat);
-            let radiance = self.shader.radiance(&ray, &surface, open, near);
-            self.shader.through_air(&ray, hit.t, radiance)
-        };
-        tone(radiance * self.shader.lights.exposure)
-    }
-
     /// With more samples for pixels that have contrast.
     fn refined(&self, colors: &[Vec3A], samples: u32) -> Vec<Vec3A> {
         let (width, height) = (self.shot.eye.width, self.shot.eye.height);
@@ -135,49 +75,136 @@ impl Picture<'_> {
         let places: Vec<Vec2> = (1..samples).map(sample_place).collect();
         per_block(width, height, TILE, Vec3A::ZERO, |tile| {
             let mut values: Vec<Vec3A> = tile.pixels().map(|(x, y)| colors[index(x, y)]).collect();
-            let rough: Vec<bool> = tile.pixels().map(|(x, y)| rough(x, y)).collect();
-            if !rough.contains(&true) {
-                return values;
-            }
-            let hits = raster::hits(self.shot.tracer, &self.shot.eye, tile, &places);
-            for block in tile.split(BLOCK) {
-                let mut near = self.neighbours(&block, None);
-                for (x, y) in block.pixels() {
-                    let i = tile.index(x, y);
-                    if rough[i] {
-                        let others = hits[i..].iter().step_by(rough.len()).zip(&places);
-                        values[i] = self.average((x, y), values[i], others, &mut near);
-                    }
-                }
+            if tile.pixels().any(|(x, y)| rough(x, y)) {
+                self.refine(tile, rough, &places, &mut values);
             }
             values
         })
     }
 
-    /// A pixel's colour from that of its centre and other samples. There need not
-    /// be many when they agree, unless they show several objects.
-    fn average<'s>(
+    /// Averages the values of a tile's rough pixels with those of other places in
+    /// them.
+    fn refine(
         &self,
-        (x, y): (u32, u32),
-        center: Vec3A,
-        others: impl Iterator<Item = (&'s Hit, &'s Vec2)> + Clone,
-        near: &mut Neighbours,
-    ) -> Vec3A {
-        let instance = self.shot.hit(x, y).instance;
-        let one = others.clone().all(|(hit, _)| hit.instance == instance);
-        let (mut sum, mut low, mut high) = (center, center, center);
-        let mut count = 1.0;
-        for (hit, place) in others {
-            if one && count == ENOUGH && !contrast(low, high, 2.0 * CONTRAST) {
-                break;
+        tile: &Block,
+        rough: impl Fn(u32, u32) -> bool,
+        places: &[Vec2],
+        values: &mut [Vec3A],
+    ) {
+        let survey = raster::survey(self.shot.tracer, &self.shot.eye, tile, places);
+        let mut means = Vec::new();
+        let mut batch = Batch::new(self);
+        for block in tile.split(BLOCK) {
+            batch.part();
+            for (x, y) in block.pixels().filter(|&(x, y)| rough(x, y)) {
+                let index = tile.index(x, y);
+                let (column, row) = ((x - tile.x.start) as usize, (y - tile.y.start) as usize);
+                let sample = |(k, place): (usize, &Vec2)| Sample {
+                    pixel: (x, y),
+                    at: Vec2::new(x as f32, y as f32) + *place,
+                    hit: survey.hit(k, column, row),
+                };
+                let samples = places.iter().enumerate().map(sample).collect();
+                let mean = Mean::new(self.shot, index, values[index], samples);
+                mean.first
+                    .iter()
+                    .for_each(|&(k, _)| batch.add(mean.samples[k]));
+                means.push(mean);
             }
-            let at = Vec2::new(x as f32, y as f32) + *place;
-            let color = self.color((x, y), at, hit, near);
-            (low, high) = (low.min(color), high.max(color));
-            sum += color;
-            count += 1.0;
         }
-        sum / count
+        let mut shown = batch.colors().into_iter();
+        let mut batch = Batch::new(self);
+        for mean in &mut means {
+            mean.add_first(&mut shown);
+            mean.rest().iter().for_each(|&sample| batch.add(sample));
+        }
+        let mut shown = batch.colors().into_iter();
+        for mean in &mut means {
+            let rest = mean.rest().len();
+            shown
+                .by_ref()
+                .take(rest)
+                .for_each(|color| mean.add(color, 1.0));
+            values[mean.index] = mean.sum / mean.weight;
+        }
+    }
+}
+
+/// The colour of a pixel from that of its centre and of other samples. Not all of
+/// these need a colour of their own: on one surface a few are enough when they
+/// agree, and where several meet, it matters how much of the pixel each has.
+struct Mean {
+    /// The pixel's, in its tile.
+    index: usize,
+    samples: Vec<Sample>,
+    /// Samples that get a colour at once, and how many they stand for.
+    first: Vec<(usize, f32)>,
+    /// Whether all show the surface that the centre shows.
+    one: bool,
+    sum: Vec3A,
+    weight: f32,
+    low: Vec3A,
+    high: Vec3A,
+}
+
+impl Mean {
+    fn new(shot: &Shot<'_>, index: usize, center: Vec3A, samples: Vec<Sample>) -> Self {
+        let hit = samples
+            .first()
+            .map_or(&Hit::MISS, |s| shot.hit(s.pixel.0, s.pixel.1));
+        let mut weight = 1.0;
+        let mut first: Vec<(usize, f32)> = Vec::new();
+        for (k, sample) in samples.iter().enumerate() {
+            let same = |other: &Hit| shot.is_same_surface(&sample.hit, other);
+            if same(hit) {
+                weight += 1.0;
+            } else if let Some(found) = first.iter_mut().find(|(i, _)| same(&samples[*i].hit)) {
+                found.1 += 1.0;
+            } else {
+                first.push((k, 1.0));
+            }
+        }
+        let one = first.is_empty();
+        if one {
+            weight = 1.0;
+            first = (0..samples.len().min(ENOUGH - 1))
+                .map(|k| (k, 1.0))
+                .collect();
+        }
+        Self {
+            index,
+            samples,
+            first,
+            one,
+            sum: weight * center,
+            weight,
+            low: center,
+            high: center,
+        }
+    }
+
+    fn add(&mut self, color: Vec3A, stands_for: f32) {
+        self.sum += stands_for * color;
+        self.weight += stands_for;
+        self.low = self.low.min(color);
+        self.high = self.high.max(color);
+    }
+
+    fn add_first(&mut self, shown: &mut impl Iterator<Item = Vec3A>) {
+        for (_, stands_for) in self.first.clone() {
+            if let Some(color) = shown.next() {
+                self.add(color, stands_for);
+            }
+        }
+    }
+
+    /// Samples that are needed after the first ones: all others where these differ.
+    fn rest(&self) -> &[Sample] {
+        if self.one && contrast(self.low, self.high, 2.0 * CONTRAST) {
+            &self.samples[self.first.len()..]
+        } else {
+            &[]
+        }
     }
 }
 
@@ -189,7 +216,7 @@ fn sample_place(k: u32) -> Vec2 {
 }
 
 /// Whether two colours differ by more than a share of white, as the eye sees it.
-fn contrast(a: Vec3A, b: Vec3A, limit: f32) -> bool {
+pub(super) fn contrast(a: Vec3A, b: Vec3A, limit: f32) -> bool {
     let eye = |c: Vec3A| Vec3A::new(c.x.sqrt(), c.y.sqrt(), c.z.sqrt());
     (eye(a) - eye(b)).abs().max_element() > limit
 }

@@ -1,20 +1,23 @@
 //! Backward optical flow.
 
-use glam::{Vec2, Vec3, Vec3A};
+use glam::{Vec2, Vec3A};
 use rayon::prelude::*;
 
-use super::{Block, Shot};
+use super::{
+    BLOCK, Block, Shot, per_block,
+    sight::{Question, Sight, View},
+};
 use crate::{
-    beam::{Beam, Region},
-    camera::{Eye, NEAR_M, pixel_center},
+    camera::{Eye, pixel_center},
     trace::{Hit, Instance, Tracer},
-    tree::Ray,
 };
 
 /// A point counts as visible when nothing stands before it up to this share of
 /// its distance. Together with [`LIFT`] it keeps a surface from hiding itself by
 /// rounding, which grows with distance.
 const REACH: f32 = 1.0 - 1e-4;
+/// Points are looked back at in areas of so many columns and rows together.
+const AREA: (u32, u32) = (2 * BLOCK, 2 * BLOCK);
 /// How far a point is lifted off its surface, as a share of its distance.
 const LIFT: f32 = 1e-4;
 
@@ -54,87 +57,6 @@ impl<'a> Before<'a> {
             movers: stood.then(|| Tracer::new(movers(now, tracer))),
         }
     }
-
-    /// Where a hit's point was, as what, and whether that has not moved since;
-    /// `None` if its object was not there.
-    fn point(&self, now: &Tracer, hit: &Hit) -> Option<(Vec3A, &Instance, bool)> {
-        let link = self.links[hit.instance as usize]?;
-        let then = &self.tracer.instances()[link.index];
-        let point = then
-            .to_world
-            .transform_point3a(now.instance(hit).local_point(hit));
-        Some((point, then, link.still))
-    }
-
-    /// What can stand before the points of a block; `None` where there are none
-    /// in sight.
-    fn sight(&self, shot: &Shot<'_>, block: &Block) -> Option<Sight> {
-        // Position in pixels, and depth.
-        let place = |_, _, hit: &Hit| {
-            let (at, depth) = self.eye.project(self.point(shot.tracer, hit)?.0)?;
-            Some(at.extend(depth).into())
-        };
-        let (low, high) = shot.bounds(block, place)?;
-        // Points are lifted off their surfaces, and so move in the image too.
-        let lift = Vec2::splat(2.0 * LIFT * (self.eye.width + self.eye.height) as f32 + 0.05);
-        let (first, last) = (
-            Vec3::from(low).truncate() - lift,
-            Vec3::from(high).truncate() + lift,
-        );
-        let region = Region::frustum(&self.eye, first, last, high.z * (1.0 + 2.0 * LIFT));
-        let tracer = self.movers.as_ref().unwrap_or(self.tracer);
-        // Movers are numbered otherwise, and hold nothing that stands still.
-        let open = || shot.open_instance(block);
-        let own = if self.movers.is_none() { open() } else { None };
-        let own = own.and_then(|now| Some(self.links[now as usize]?.index as u32));
-        Some(Sight {
-            beam: Beam::new(tracer, region, own, self.eye.center.extend(1.0)),
-            last: 0,
-            likely: None,
-        })
-    }
-
-    /// Whether a point with a normal could be seen at the previous tick.
-    /// `own` is an instance of that time that does not hide it.
-    fn saw(
-        &self,
-        (point, normal): (Vec3A, Vec3A),
-        still: bool,
-        own: Option<u32>,
-        sight: &mut Sight,
-    ) -> bool {
-        let toward = point - self.eye.center;
-        if toward.dot(normal) >= 0.0 {
-            return false;
-        }
-        // Movers are not what a still point is of: any of them may hide it.
-        let clear = match &self.movers {
-            None => sight.beam.is_clear(),
-            Some(_) => still && sight.beam.is_empty(),
-        };
-        if clear {
-            return true;
-        }
-        let lifted = toward + normal * (toward.length() * LIFT);
-        // Depths from NEAR_M on are seen, and the parameter is a share of the
-        // way to the point.
-        let near = NEAR_M / toward.dot(self.eye.forward);
-        let ray = Ray::new(self.eye.center, lifted, near, REACH);
-        match &self.movers {
-            None => !sight.beam.blocked(self.tracer, ray, own, &mut sight.last),
-            Some(movers) if still => !sight.beam.blocked(movers, ray, None, &mut sight.last),
-            Some(_) => !self.tracer.blocked(ray, own, &mut sight.likely),
-        }
-    }
-}
-
-/// What is known of a block's lines of sight.
-struct Sight {
-    /// Of the tracer that [`Before::sight`] looks through.
-    beam: Beam,
-    last: usize,
-    /// An instance of the previous tick.
-    likely: Option<u32>,
 }
 
 /// What stood elsewhere at the previous tick, or is gone.
@@ -154,9 +76,9 @@ pub(crate) fn flow(shot: &Shot<'_>, before: Option<&Before<'_>>, planes: &mut [u
         planes.fill(0);
         return;
     };
-    let sight = |block: &Block| before.sight(shot, block);
-    let vectors = shot.map(None, sight, |sight, x, y, hit| {
-        vector(shot, before, hit, pixel_center(x, y), sight)
+    let eye = &shot.eye;
+    let vectors = per_block(eye.width, eye.height, AREA, None, |block| {
+        Glance::new(shot, before).vectors(block)
     });
     let (uv, valid) = planes.split_at_mut(vectors.len() * size_of::<[f32; 2]>());
     let pixels = uv.par_chunks_exact_mut(size_of::<[f32; 2]>()).zip(valid);
@@ -168,34 +90,136 @@ pub(crate) fn flow(shot: &Shot<'_>, before: Option<&Before<'_>>, planes: &mut [u
     });
 }
 
-fn vector(
-    shot: &Shot<'_>,
-    before: &Before<'_>,
-    hit: &Hit,
-    pixel: Vec2,
-    sight: &mut Option<Sight>,
-) -> Option<Vec2> {
-    let sight = sight.as_mut()?;
-    if hit.is_miss() {
-        return None;
+/// A look back at the points of a block.
+struct Glance<'g> {
+    shot: &'g Shot<'g>,
+    before: &'g Before<'g>,
+    /// The surface that was looked at last: neighbours mostly share it.
+    face: Face,
+    /// Among all things of the previous tick.
+    all: Sight,
+    /// Among those that moved since.
+    moved: Sight,
+}
+
+/// A triangle of the present, and where it was.
+#[derive(Clone, Copy)]
+struct Face {
+    instance: u32,
+    triangle: u32,
+    /// Of any length, in the world.
+    normal_now: Vec3A,
+    /// Of unit length, in the world.
+    normal_then: Vec3A,
+}
+
+/// A vector that is valid if something can be seen.
+#[derive(Clone, Copy)]
+struct Candidate {
+    vector: Vec2,
+    question: Question,
+    /// Whether it is only asked what has moved since.
+    still: bool,
+}
+
+impl<'g> Glance<'g> {
+    fn new(shot: &'g Shot<'g>, before: &'g Before<'g>) -> Self {
+        Self {
+            shot,
+            before,
+            face: Face {
+                instance: u32::MAX,
+                triangle: u32::MAX,
+                normal_now: Vec3A::ZERO,
+                normal_then: Vec3A::ZERO,
+            },
+            all: Sight::default(),
+            moved: Sight::default(),
+        }
     }
-    let (point, then, still) = before.point(shot.tracer, hit)?;
-    let (position, _) = before.eye.project(point)?;
-    // What stands still before a camera that stands still has no flow at all,
-    // not even that of rounding.
-    let still = still && before.movers.is_some();
-    let vector = if still { Vec2::ZERO } else { position - pixel };
-    if !before.eye.contains(pixel + vector) {
-        return None;
+
+    fn vectors(mut self, block: &Block) -> Vec<Option<Vec2>> {
+        let mut candidates = vec![None; block.x.len() * block.y.len()];
+        for part in block.split(BLOCK) {
+            self.all.part();
+            self.moved.part();
+            for (x, y) in part.pixels() {
+                candidates[block.index(x, y)] = self.candidate(x, y);
+            }
+        }
+        let view = View::Eye(&self.before.eye);
+        self.all.look(self.before.tracer, view);
+        if let Some(movers) = &self.before.movers {
+            self.moved.look(movers, view);
+        }
+        let visible = |candidate: Candidate| {
+            let sight = if candidate.still {
+                &self.moved
+            } else {
+                &self.all
+            };
+            (!sight.is_hidden(candidate.question)).then_some(candidate.vector)
+        };
+        candidates
+            .into_iter()
+            .map(|c| c.and_then(visible))
+            .collect()
     }
-    let now_side = shot
-        .tracer
-        .instance(hit)
-        .facing(hit, shot.eye.direction(pixel));
-    let normal = then.flat_normal_on_side(hit, now_side);
-    let index = before.links[hit.instance as usize].map(|link| link.index as u32);
-    let own = index.filter(|_| then.is_open(hit, now_side));
-    before
-        .saw((point, normal), still, own, sight)
-        .then_some(vector)
+
+    fn candidate(&mut self, x: u32, y: u32) -> Option<Candidate> {
+        let (shot, before) = (self.shot, self.before);
+        let hit = shot.hit(x, y);
+        let pixel = pixel_center(x, y);
+        if hit.is_miss() {
+            return None;
+        }
+        let link = before.links[hit.instance as usize]?;
+        let now = shot.tracer.instance(hit);
+        let then = &before.tracer.instances()[link.index];
+        let point = then.to_world.transform_point3a(now.local_point(hit));
+        let (position, _) = before.eye.project(point)?;
+        // What stands still before a camera that stands still has no flow at all,
+        // not even that of rounding.
+        let still = link.still && before.movers.is_some();
+        let vector = if still { Vec2::ZERO } else { position - pixel };
+        if !before.eye.contains(pixel + vector) {
+            return None;
+        }
+        let face = self.face(hit, now, then);
+        let side = face.normal_now.dot(shot.eye.direction(pixel));
+        let side = if side > 0.0 { -1.0 } else { 1.0 };
+        let normal = side * face.normal_then;
+        let toward = point - before.eye.center;
+        if toward.dot(normal) >= 0.0 {
+            return None;
+        }
+        let lifted = point + normal * (toward.length() * LIFT);
+        let (place, depth) = before.eye.project(lifted)?;
+        let place = place.extend(1.0 / (depth * REACH)).into();
+        // Movers are numbered otherwise, and a still point is of none of them.
+        let own = (!still && then.is_open(hit, side)).then_some(link.index as u32);
+        let sight = if still {
+            &mut self.moved
+        } else {
+            &mut self.all
+        };
+        let question = sight.ask(own, place);
+        Some(Candidate {
+            vector,
+            question,
+            still,
+        })
+    }
+
+    fn face(&mut self, hit: &Hit, now: &Instance, then: &Instance) -> Face {
+        if (self.face.instance, self.face.triangle) != (hit.instance, hit.triangle) {
+            self.face = Face {
+                instance: hit.instance,
+                triangle: hit.triangle,
+                normal_now: now.flat_normal_on_side(hit, 1.0),
+                normal_then: then.flat_normal_on_side(hit, 1.0),
+            };
+        }
+        self.face
+    }
 }

@@ -1,5 +1,7 @@
 //! Depth, instance IDs and normals.
 
+use glam::Vec3A;
+
 use super::Shot;
 use crate::camera::pixel_center;
 
@@ -23,18 +25,21 @@ pub(crate) fn ids(shot: &Shot<'_>, out: &mut [u32]) {
 /// Unit normals of the geometry in wire axes, towards the viewer, into `out`; zero
 /// where nothing is.
 pub(crate) fn normals(shot: &Shot<'_>, out: &mut [[f32; 3]]) {
+    let none = || (u32::MAX, u32::MAX, Vec3A::ZERO);
     shot.map_into(
         out,
-        |_| (),
-        |(), x, y, hit| {
+        |_| none(),
+        |(instance, triangle, normal), x, y, hit| {
             if hit.is_miss() {
                 return [0.0; 3];
             }
-            let direction = shot.eye.direction(pixel_center(x, y));
-            shot.tracer
-                .instance(hit)
-                .flat_normal(hit, direction)
-                .to_array()
+            // Neighbours mostly lie in the same triangle.
+            if (*instance, *triangle) != (hit.instance, hit.triangle) {
+                (*instance, *triangle) = (hit.instance, hit.triangle);
+                *normal = shot.tracer.instance(hit).flat_normal_on_side(hit, 1.0);
+            }
+            let away = normal.dot(shot.eye.direction(pixel_center(x, y))) > 0.0;
+            (if away { -*normal } else { *normal }).to_array()
         },
     );
 }

@@ -3,18 +3,19 @@
 //! A [`Shot`] is one ray through the centre of every pixel. All labels are read
 //! from its hits; colour starts from them and adds rays of its own.
 
+mod batch;
 mod color;
 mod flow;
 mod labels;
-mod neighbours;
 mod occlusion;
-mod plane;
+mod patch;
 mod raster;
 mod shade;
+mod sight;
 
 use std::ops::Range;
 
-use glam::{Vec2, Vec3A};
+use glam::Vec2;
 use rayon::prelude::*;
 
 pub(crate) use self::{
@@ -34,6 +35,9 @@ const BLOCK: u32 = 8;
 /// Primary rays share less, and more of them share it: tiles of so many columns
 /// and rows.
 const TILE: (u32, u32) = (32, 16);
+
+/// Parts of a surface face about the same way up to this cosine between them.
+const SAME_FACING_COS: f32 = 0.95;
 
 /// What the centre of each pixel shows.
 #[derive(Debug)]
@@ -92,7 +96,13 @@ impl<'a> Shot<'a> {
     pub(crate) fn take(tracer: &'a Tracer, eye: Eye) -> Self {
         let center = [pixel_center(0, 0)];
         let hits = per_block(eye.width, eye.height, TILE, Hit::MISS, |tile| {
-            raster::hits(tracer, &eye, tile, &center)
+            let survey = raster::survey(tracer, &eye, tile, &center);
+            let pixels = tile
+                .pixels()
+                .map(|(x, y)| (x - tile.x.start, y - tile.y.start));
+            pixels
+                .map(|(x, y)| survey.hit(0, x as usize, y as usize))
+                .collect()
         });
         Self { tracer, eye, hits }
     }
@@ -101,27 +111,8 @@ impl<'a> Shot<'a> {
         &self.hits[y as usize * self.eye.width as usize + x as usize]
     }
 
-    /// One value per pixel, row by row; `state` is made for each block and lets
-    /// neighbours learn from each other.
-    fn map<T, S>(
-        &self,
-        fill: T,
-        state: impl Fn(&Block) -> S + Sync,
-        value: impl Fn(&mut S, u32, u32, &Hit) -> T + Sync,
-    ) -> Vec<T>
-    where
-        T: Copy + Send,
-    {
-        per_pixel(
-            self.eye.width,
-            self.eye.height,
-            fill,
-            state,
-            |state, x, y| value(state, x, y, self.hit(x, y)),
-        )
-    }
-
-    /// As [`map`](Self::map), into memory that is there already.
+    /// One value per pixel, row by row, into memory that is there already; `state` is
+    /// made for each block and lets neighbours learn from each other.
     fn map_into<T, S>(
         &self,
         out: &mut [T],
@@ -138,19 +129,30 @@ impl<'a> Shot<'a> {
         });
     }
 
-    /// The instance that all hits in a block are of, if nothing of it lies before
-    /// any of them.
-    fn open_instance(&self, block: &Block) -> Option<u32> {
-        let first = self.hit(block.x.start, block.y.start).instance;
-        let open = |x, y| {
+    /// Whether all hits in a block are of one object, and of one material.
+    fn is_one_surface(&self, block: &Block) -> bool {
+        let first = self.hit(block.x.start, block.y.start);
+        if first.is_miss() {
+            return false;
+        }
+        let mesh = &self.tracer.instance(first).mesh;
+        let part = mesh.corners(first.triangle).part;
+        block.pixels().all(|(x, y)| {
             let hit = self.hit(x, y);
-            hit.instance == first && !hit.is_miss() && {
-                let direction = self.eye.direction(pixel_center(x, y));
-                let instance = self.tracer.instance(hit);
-                instance.is_open(hit, instance.facing(hit, direction))
-            }
-        };
-        block.pixels().all(|(x, y)| open(x, y)).then_some(first)
+            hit.instance == first.instance && mesh.corners(hit.triangle).part == part
+        })
+    }
+
+    /// Whether two hits are of one object and material, and face about the same way.
+    fn is_same_surface(&self, a: &Hit, b: &Hit) -> bool {
+        if a.instance != b.instance || a.is_miss() {
+            return a.instance == b.instance;
+        }
+        let instance = self.tracer.instance(a);
+        let part = |hit: &Hit| instance.mesh.corners(hit.triangle).part;
+        let normal = |hit| instance.flat_normal_on_side(hit, 1.0);
+        a.triangle == b.triangle
+            || part(a) == part(b) && normal(a).dot(normal(b)).abs() > SAME_FACING_COS
     }
 
     /// Whether all hits in a block lie in one flat surface, and are shaded as such.
@@ -169,26 +171,6 @@ impl<'a> Shot<'a> {
                 known = hit.triangle;
                 level
             })
-    }
-
-    /// The bounds of what `point` gives for the hits in a block; `None` if it
-    /// gives nothing.
-    fn bounds(
-        &self,
-        block: &Block,
-        point: impl Fn(u32, u32, &Hit) -> Option<Vec3A>,
-    ) -> Option<(Vec3A, Vec3A)> {
-        let (mut low, mut high) = (Vec3A::INFINITY, Vec3A::NEG_INFINITY);
-        for y in block.y.clone() {
-            for x in block.x.clone() {
-                let hit = self.hit(x, y);
-                if let Some(p) = (!hit.is_miss()).then(|| point(x, y, hit)).flatten() {
-                    low = low.min(p);
-                    high = high.max(p);
-                }
-            }
-        }
-        (low.x <= high.x).then_some((low, high))
     }
 }
 

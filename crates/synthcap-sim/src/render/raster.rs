@@ -6,13 +6,15 @@
 //! that way. The hit itself is then computed from the ray through the very
 //! position, as for any other ray.
 
+use std::ops::Range;
+
 use glam::{Vec2, Vec3A, Vec4};
 
 use super::Block;
 use crate::{
-    beam::Region,
     camera::{Eye, NEAR_M},
-    mesh::{Affine, Facets, Lens},
+    mesh::{Facet, Facets, Lens, Packet},
+    region::Region,
     trace::{Hit, Instance, Tracer},
 };
 
@@ -20,12 +22,19 @@ use crate::{
 const LANES: usize = 4;
 /// Marks a position where nothing was found.
 const NONE: u32 = u32::MAX;
+/// So many packets are fetched together.
+const FETCHED: usize = 8;
 /// After so many packets it is found out again what is hidden.
 const REFRESH: usize = 32;
 
-/// The hits of an eye's rays through places in each pixel of a block: for the
-/// first place row by row, then for the next.
-pub(super) fn hits(tracer: &Tracer, eye: &Eye, block: &Block, places: &[Vec2]) -> Vec<Hit> {
+/// Finds out who is nearest on an eye's rays through places in each pixel of a
+/// block.
+pub(super) fn survey<'a>(
+    tracer: &'a Tracer,
+    eye: &Eye,
+    block: &Block,
+    places: &'a [Vec2],
+) -> Canvas<'a> {
     let mut canvas = Canvas::new(tracer, *eye, block, places);
     let region = |depth| {
         let frustum = Region::frustum(eye, block.low(), block.high(), depth);
@@ -45,24 +54,37 @@ pub(super) fn hits(tracer: &Tracer, eye: &Eye, block: &Block, places: &[Vec2]) -
             canvas.hide();
         }
     }
-    canvas.hits()
+    canvas
+}
+
+/// An eye in an instance's own space, for image positions from `low` on.
+pub(super) fn lens(tracer: &Tracer, eye: &Eye, low: Vec2, instance: &Instance) -> Lens {
+    let [left, _, top, _] = eye.side_planes(low, low);
+    let directions = eye.directions(low);
+    Lens::new(
+        instance.local_place(eye.center),
+        directions.map(|d| instance.local_way(d)),
+        [left, top, eye.forward].map(|row| instance.local_plane(row)),
+        NEAR_M.max(1e-3 * tracer.reach()),
+        4e-7 * tracer.reach() * eye.focal().max_element(),
+    )
 }
 
 /// Who is nearest so far at each position.
-struct Canvas<'a> {
+pub(super) struct Canvas<'a> {
     tracer: &'a Tracer,
     eye: Eye,
     low: Vec2,
     places: &'a [Vec2],
     width: usize,
     height: usize,
-    /// Groups of [`LANES`] pixels in a row.
-    groups: usize,
-    /// One by the depth of the nearest so far, for each group of each row of
-    /// each place.
-    nearest: Vec<Vec4>,
-    /// Which of the candidates it is, for each pixel of each group.
-    found: Vec<[u32; LANES]>,
+    /// From one row to the next in what follows: a row ends with places that
+    /// nothing is drawn to, so that whole groups can be written everywhere.
+    stride: usize,
+    /// One by the depth of the nearest so far, for each place row by row.
+    nearest: Vec<f32>,
+    /// Which of the candidates it is.
+    found: Vec<u32>,
     /// Instances and triangles.
     candidates: Vec<(u32, u32)>,
     /// The least of `nearest` at some time: what is further away is hidden.
@@ -76,8 +98,11 @@ struct Canvas<'a> {
 impl<'a> Canvas<'a> {
     fn new(tracer: &'a Tracer, eye: Eye, block: &Block, places: &'a [Vec2]) -> Self {
         let (width, height) = (block.x.len(), block.y.len());
-        let groups = width.div_ceil(LANES);
-        let count = groups * height * places.len();
+        let stride = width + LANES - 1;
+        let mut nearest = vec![0.0; stride * height * places.len()];
+        for row in nearest.chunks_exact_mut(stride) {
+            row[width..].fill(f32::INFINITY);
+        }
         Self {
             tracer,
             eye,
@@ -85,9 +110,9 @@ impl<'a> Canvas<'a> {
             places,
             width,
             height,
-            groups,
-            nearest: vec![Vec4::ZERO; count],
-            found: vec![[NONE; LANES]; count],
+            stride,
+            found: vec![NONE; nearest.len()],
+            nearest,
             candidates: Vec::new(),
             hidden: 0.0,
             drawn: 0,
@@ -107,34 +132,48 @@ impl<'a> Canvas<'a> {
     /// Adds an instance.
     fn draw(&mut self, index: u32, region: &Region) {
         let instance = &self.tracer.instances()[index as usize];
-        let lens = self.lens(instance);
-        instance
-            .mesh
-            .visit_region(&region.local(instance), |first, packet| {
-                self.draw_facets((index, first), &packet.facets(&lens));
-            });
+        let lens = lens(self.tracer, &self.eye, self.low, instance);
+        let mesh = &instance.mesh;
+        // Most are not in the processor's cache; fetched together they take hardly
+        // longer than one.
+        let mut waiting = [0; FETCHED];
+        let mut count = 0;
+        let mut draw_all = |packets: &[u32]| {
+            packets
+                .iter()
+                .for_each(|&packet| mesh.packet(packet).fetch());
+            for &packet in packets {
+                let facets = mesh.packet(packet).facets(&lens);
+                self.draw_facets((index, packet * Packet::SIZE as u32), &facets);
+            }
+        };
+        mesh.visit_region(&region.local(instance), |packet| {
+            waiting[count] = packet;
+            count += 1;
+            if count == FETCHED {
+                draw_all(&waiting);
+                count = 0;
+            }
+            false
+        });
+        draw_all(&waiting[..count]);
     }
 
     /// Finds out behind what depth everything is hidden.
     fn hide(&mut self) {
-        let all = self.nearest.iter();
-        self.hidden = all.fold(Vec4::INFINITY, |a, b| a.min(*b)).min_element();
-    }
-
-    fn lens(&self, instance: &Instance) -> Lens {
-        let [left, _, top, _] = self.eye.side_planes(self.low, self.low);
-        let directions = self.eye.directions(self.low);
-        Lens::new(
-            instance.local_place(self.eye.center),
-            directions.map(|d| instance.local_way(d)),
-            [left, top, self.eye.forward].map(|row| instance.local_plane(row)),
-            NEAR_M.max(1e-3 * self.tracer.reach()),
-            4e-7 * self.tracer.reach() * self.eye.focal().max_element(),
-        )
+        // Four at a time: this is done often.
+        let (groups, rest) = self.nearest.as_chunks::<LANES>();
+        let groups = groups.iter().map(|group| Vec4::from_array(*group));
+        let least = groups.fold(Vec4::INFINITY, Vec4::min).min_element();
+        self.hidden = rest.iter().fold(least, |a, b| a.min(*b));
     }
 
     fn draw_facets(&mut self, (instance, first): (u32, u32), facets: &Facets) {
-        let mut reaching = facets.reaching(self.width as f32, self.height as f32, self.hidden);
+        let mut reaching = facets.reaching(
+            Vec2::ZERO,
+            Vec2::new(self.width as f32, self.height as f32),
+            self.hidden,
+        );
         if reaching == 0 {
             return;
         }
@@ -143,6 +182,7 @@ impl<'a> Canvas<'a> {
             Self::span(facets.low[axis], facets.high[axis], places, count)
         };
         let (columns, rows) = (span(0, self.width), span(1, self.height));
+        let single = facets.single();
         while reaching != 0 {
             let lane = reaching.trailing_zeros() as usize;
             reaching &= reaching - 1;
@@ -154,9 +194,9 @@ impl<'a> Canvas<'a> {
             }
             let candidate = self.candidates.len() as u32;
             self.candidates.push((instance, first + lane as u32));
-            let facet = Facet::new(facets, lane);
             for place in 0..self.places.len() {
-                self.draw_facet(&facet, candidate, place, (columns.clone(), rows.clone()));
+                let area = (columns.clone(), rows.clone());
+                self.draw_facet(&single[lane], candidate, place, area);
             }
         }
         self.drawn += 1;
@@ -180,52 +220,40 @@ impl<'a> Canvas<'a> {
         facet: &Facet,
         candidate: u32,
         place: usize,
-        (columns, rows): (std::ops::Range<usize>, std::ops::Range<usize>),
+        (columns, rows): (Range<usize>, Range<usize>),
     ) {
         let at = self.places[place];
-        let offsets = Vec4::new(0.0, 1.0, 2.0, 3.0) + Vec4::splat(at.x);
+        let across = facet.across();
         for row in rows {
-            let along = facet.row(row as f32 + at.y);
-            let start = (place * self.height + row) * self.groups;
-            for group in columns.start / LANES..columns.end.div_ceil(LANES) {
-                let x = Vec4::splat((group * LANES) as f32) + offsets;
-                let values = along.map(|[start, step]| start + x * step);
-                let nearest = &mut self.nearest[start + group];
-                let nearer = values[0].cmpgt(*nearest) & values[0].cmple(Vec4::splat(1.0 / NEAR_M));
-                let met = nearer & Facets::covers(values);
-                let mut bits = met.bitmask();
-                if bits == 0 {
-                    continue;
+            let start = (place * self.height + row) * self.stride;
+            let mut values = facet.at(columns.start as f32 + at.x, row as f32 + at.y, &across);
+            for column in columns.clone().step_by(LANES) {
+                let group = start + column..start + column + LANES;
+                let nearest = Vec4::from_slice(&self.nearest[group.clone()]);
+                let mut met = values.covers() & values.nearness().cmpgt(nearest);
+                if met.any() {
+                    met &= values.nearness().cmple(Vec4::splat(1.0 / NEAR_M));
+                    Vec4::select(met, values.nearness(), nearest)
+                        .write_to_slice(&mut self.nearest[group.clone()]);
+                    let mut bits = met.bitmask();
+                    while bits != 0 {
+                        self.found[group.start + bits.trailing_zeros() as usize] = candidate;
+                        bits &= bits - 1;
+                    }
                 }
-                *nearest = Vec4::select(met, values[0], *nearest);
-                let found = &mut self.found[start + group];
-                while bits != 0 {
-                    found[bits.trailing_zeros() as usize] = candidate;
-                    bits &= bits - 1;
-                }
+                values.advance(&across);
             }
         }
     }
 
-    fn hits(&self) -> Vec<Hit> {
-        let mut hits = Vec::with_capacity(self.width * self.height * self.places.len());
-        for (place, &at) in self.places.iter().enumerate() {
-            for y in 0..self.height {
-                let start = (place * self.height + y) * self.groups;
-                for x in 0..self.width {
-                    let candidate = self.found[start + x / LANES][x % LANES];
-                    let at = self.low + Vec2::new(x as f32, y as f32) + at;
-                    hits.push(self.hit(candidate, at));
-                }
-            }
-        }
-        hits
-    }
-
-    fn hit(&self, candidate: u32, at: Vec2) -> Hit {
+    /// What the ray through one of the places meets in a pixel, which is counted
+    /// from the block's first.
+    pub(super) fn hit(&self, place: usize, x: usize, y: usize) -> Hit {
+        let candidate = self.found[(place * self.height + y) * self.stride + x];
         let Some(&(index, triangle)) = self.candidates.get(candidate as usize) else {
             return Hit::MISS;
         };
+        let at = self.low + Vec2::new(x as f32, y as f32) + self.places[place];
         let instance = &self.tracer.instances()[index as usize];
         let hit = instance
             .mesh
@@ -236,28 +264,5 @@ impl<'a> Canvas<'a> {
         } else {
             Hit::MISS
         }
-    }
-}
-
-/// One triangle of [`Facets`]: start, change per column and per row of each of
-/// the three numbers.
-struct Facet([[f32; 3]; 3]);
-
-impl Facet {
-    fn new(facets: &Facets, lane: usize) -> Self {
-        let pick = |a: &Affine| [a.start[lane], a.per_column[lane], a.per_row[lane]];
-        Self([
-            pick(&facets.inverse_depth),
-            pick(&facets.u_by_depth),
-            pick(&facets.v_by_depth),
-        ])
-    }
-
-    /// Each number at the start of a row, and its change per column.
-    #[inline(always)]
-    fn row(&self, row: f32) -> [[Vec4; 2]; 3] {
-        self.0.map(|[start, per_column, per_row]| {
-            [Vec4::splat(start + row * per_row), Vec4::splat(per_column)]
-        })
     }
 }

@@ -4,9 +4,9 @@ use std::f32::consts::PI;
 
 use glam::{Vec3, Vec3A};
 
-use super::neighbours::Neighbours;
 use crate::{
     light::{Lights, Weather},
+    material::Material,
     sky::smooth,
     texture::TexturePoint,
     trace::{Hit, Instance, Tracer},
@@ -52,25 +52,38 @@ impl Cone {
     }
 }
 
-/// A point on a surface.
+/// A point on a surface, as geometry.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Surface {
+pub(super) struct Spot {
     pub(super) point: Vec3A,
-    /// How wide a pixel is there, metres.
-    pub(super) width: f32,
     /// Of the geometry, unit, towards the viewer.
     pub(super) flat: Vec3A,
     /// Smooth, unit, towards the viewer.
     pub(super) normal: Vec3A,
     /// Where rays to lights start: off the surface, and out of the dents that
     /// flat triangles make in round shapes.
-    lifted: Vec3A,
+    pub(super) lifted: Vec3A,
     /// The instance it is of, if nothing of that lies before it.
-    open: Option<u32>,
-    color: Vec3A,
-    roughness: f32,
+    pub(super) open: Option<u32>,
+}
+
+/// A point on a surface.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Surface {
+    pub(super) spot: Spot,
+    /// How wide a pixel is there, metres.
+    pub(super) width: f32,
+    pub(super) color: Vec3A,
+    pub(super) roughness: f32,
     pub(super) metallic: f32,
     pub(super) emissive: Vec3A,
+}
+
+/// What stood before the last rays to the lights: neighbouring rays mostly agree.
+#[derive(Debug, Default)]
+pub(super) struct Likely {
+    sun: Option<u32>,
+    lamp: Option<u32>,
 }
 
 /// What air does to the light that comes through it.
@@ -91,7 +104,7 @@ impl Air {
 
 /// A point on a surface, and the unit direction to its viewer.
 pub(super) struct Lit<'s> {
-    surface: &'s Surface,
+    pub(super) surface: &'s Surface,
     viewer: Vec3A,
     /// Reflectance when looked at head-on.
     head_on: Vec3A,
@@ -111,7 +124,6 @@ impl Shader<'_> {
         let instance = self.tracer.instance(hit);
         let object = &self.objects[hit.instance as usize];
         let corners = instance.mesh.corners(hit.triangle);
-        let material = &object.materials[corners.part as usize];
         let triangle = instance.mesh.triangle(hit.triangle);
         let weights = weights(hit);
         let at = TexturePoint {
@@ -120,15 +132,16 @@ impl Shader<'_> {
             uv: (0..3).map(|i| weights[i] * corners.uvs[i]).sum(),
             width,
         };
-        material.color(&at).clamp(Vec3::ZERO, Vec3::ONE).into()
+        self.material(hit)
+            .color(&at)
+            .clamp(Vec3::ZERO, Vec3::ONE)
+            .into()
     }
 
-    /// The surface at a hit of a ray.
-    pub(super) fn surface(&self, ray: &Ray, hit: &Hit, cone: Cone) -> Surface {
+    /// Where a ray hits, as geometry.
+    pub(super) fn spot(&self, ray: &Ray, hit: &Hit) -> Spot {
         let instance = self.tracer.instance(hit);
-        let object = &self.objects[hit.instance as usize];
         let corners = instance.mesh.corners(hit.triangle);
-        let material = &object.materials[corners.part as usize];
         let weights = weights(hit);
         let side = instance.facing(hit, ray.direction);
         let flat = instance.flat_normal_on_side(hit, side);
@@ -141,32 +154,62 @@ impl Shader<'_> {
         if normal == Vec3A::ZERO || normal.dot(ray.direction) > 0.0 {
             normal = flat;
         }
-        let local_point = instance.local_point(hit);
         let point = ray.origin + ray.direction * hit.t;
-        let width = cone.width(ray, hit.t, flat);
-        Surface {
+        let open = instance.is_open(hit, side);
+        // What nothing of the object lies before has no dents either.
+        let out = if open {
+            point
+        } else {
+            lift(instance, hit, weights, flat)
+        };
+        Spot {
             point,
-            width,
             flat,
             normal,
-            lifted: lift(instance, hit, local_point, weights, flat) + flat * (1e-4 * (1.0 + hit.t)),
-            open: instance.is_open(hit, side).then_some(hit.instance),
-            color: self.color(hit, width),
+            lifted: out + flat * (1e-4 * (1.0 + hit.t)),
+            open: open.then_some(hit.instance),
+        }
+    }
+
+    /// The surface at a hit of a ray.
+    pub(super) fn surface(&self, ray: &Ray, hit: &Hit, cone: Cone) -> Surface {
+        let spot = self.spot(ray, hit);
+        let width = cone.width(ray, hit.t, spot.flat);
+        self.plain(hit, spot, width, self.color(hit, width))
+    }
+
+    /// The surface at a hit, where it has this colour.
+    pub(super) fn plain(&self, hit: &Hit, spot: Spot, width: f32, color: Vec3A) -> Surface {
+        let material = self.material(hit);
+        Surface {
+            spot,
+            width,
+            color,
             roughness: material.roughness,
             metallic: material.metallic,
             emissive: material.emissive.into(),
         }
     }
 
-    /// Radiance of a surface along a ray; `open` is its share of the sky.
+    /// What is hit is made of this.
+    pub(super) fn material(&self, hit: &Hit) -> &Material {
+        let part = self.tracer.instance(hit).mesh.corners(hit.triangle).part;
+        &self.objects[hit.instance as usize].materials[part as usize]
+    }
+
+    /// Radiance of a surface along a ray; `open` is its share of the sky, `sunlit`
+    /// whether nothing stands before the sun.
     pub(super) fn radiance(
         &self,
         ray: &Ray,
         s: &Surface,
-        open: f32,
-        near: &mut Neighbours,
+        (open, sunlit): (f32, bool),
+        likely: &mut Likely,
     ) -> Vec3A {
-        self.reflected(ray, s, open, near, true)
+        let lit = Lit::new(ray, s);
+        let sun = if sunlit { self.sun(&lit) } else { Vec3A::ZERO };
+        let direct = sun + self.lamp(&lit, likely);
+        s.emissive + direct + self.sky(&lit, open) + self.mirrored(&lit, open, likely)
     }
 
     /// Radiance where nothing is.
@@ -176,6 +219,13 @@ impl Shader<'_> {
             Weather::Fog => self.lights.sky.soft(direction),
             Weather::Clear | Weather::Overcast => self.lights.sky.sharp(direction),
         }
+    }
+
+    /// Whether, where nothing is, radiance changes evenly between the rays of a
+    /// block's corners.
+    pub(super) fn is_even_background(&self, corners: &[Ray; 4]) -> bool {
+        let directions = corners.map(|ray| ray.direction.normalize());
+        self.weather == Weather::Fog || self.lights.sky.is_even(&directions)
     }
 
     /// Radiance after the air between the viewer and a point.
@@ -202,36 +252,20 @@ impl Shader<'_> {
         }
     }
 
-    fn reflected(
-        &self,
-        ray: &Ray,
-        s: &Surface,
-        open: f32,
-        near: &mut Neighbours,
-        mirrors: bool,
-    ) -> Vec3A {
-        let lit = Lit::new(ray, s);
-        let direct = self.sun(&lit, near) + self.lamp(&lit, near);
-        s.emissive + direct + self.sky(&lit, open) + self.mirrored(&lit, open, near, mirrors)
-    }
-
-    fn sun(&self, lit: &Lit<'_>, near: &mut Neighbours) -> Vec3A {
-        let s = lit.surface;
-        if !self.faces_sun(s) || near.blocked_from_sun(self.tracer, s.lifted, s.open) {
-            return Vec3A::ZERO;
-        }
+    /// Sunlight where nothing hides the sun.
+    fn sun(&self, lit: &Lit<'_>) -> Vec3A {
         lit.scattered(self.lights.sun_direction) * self.lights.sun_irradiance
     }
 
     /// Whether a surface gets sunlight where nothing hides it.
-    pub(super) fn faces_sun(&self, s: &Surface) -> bool {
+    pub(super) fn faces_sun(&self, s: &Spot) -> bool {
         let toward = self.lights.sun_direction;
         self.lights.sun_irradiance != Vec3A::ZERO
             && s.normal.dot(toward) > 0.0
             && s.flat.dot(toward) > 0.0
     }
 
-    /// Sunlight where nothing hides the sun.
+    /// As [`Self::sun`], before it takes the surface's colour.
     pub(super) fn open_sun(&self, lit: &Lit<'_>) -> Scattered {
         let Scattered { diffuse, glossy } = lit.shares(self.lights.sun_direction);
         Scattered {
@@ -242,7 +276,7 @@ impl Shader<'_> {
 
     /// The way to the lamp, and its irradiance, where it does not add too little
     /// to show.
-    pub(super) fn open_lamp(&self, s: &Surface) -> Option<(Vec3A, Vec3A)> {
+    pub(super) fn open_lamp(&self, s: &Spot) -> Option<(Vec3A, Vec3A)> {
         let way = self.lights.lamp_position - s.lifted;
         let squared = way.length_squared();
         let radius = self.lights.lamp_radius;
@@ -254,8 +288,8 @@ impl Shader<'_> {
         shows.then_some((way, irradiance))
     }
 
-    fn lamp(&self, lit: &Lit<'_>, near: &mut Neighbours) -> Vec3A {
-        let s = lit.surface;
+    fn lamp(&self, lit: &Lit<'_>, likely: &mut Likely) -> Vec3A {
+        let s = &lit.surface.spot;
         let Some((way, irradiance)) = self.open_lamp(s) else {
             return Vec3A::ZERO;
         };
@@ -263,7 +297,7 @@ impl Shader<'_> {
         let distance = way.length();
         let end = 1.0 - self.lights.lamp_radius / distance;
         let ray = Ray::new(s.lifted, way, 0.0, end);
-        if self.tracer.blocked(ray, s.open, &mut near.lamp) {
+        if self.tracer.blocked(ray, s.open, &mut likely.lamp) {
             return Vec3A::ZERO;
         }
         lit.scattered(way / distance) * irradiance
@@ -273,43 +307,26 @@ impl Shader<'_> {
     fn sky(&self, lit: &Lit<'_>, open: f32) -> Vec3A {
         let s = lit.surface;
         let diffuse = s.color * (1.0 - s.metallic);
-        diffuse / PI * self.lights.sky.irradiance(s.normal) * sky_seen(s.color, open)
+        diffuse / PI * self.lights.sky.irradiance(s.spot.normal) * sky_seen(s.color, open)
     }
 
     /// The mirror image: of objects where it is sharp, else of the sky.
-    pub(super) fn mirrored(
-        &self,
-        lit: &Lit<'_>,
-        open: f32,
-        near: &mut Neighbours,
-        mirrors: bool,
-    ) -> Vec3A {
+    pub(super) fn mirrored(&self, lit: &Lit<'_>, open: f32, likely: &mut Likely) -> Vec3A {
         let s = lit.surface;
-        let facing = s.normal.dot(lit.viewer).max(1e-3);
-        let strength = environment_reflectance(lit.head_on, s.roughness, facing);
-        let mut away = 2.0 * s.normal.dot(lit.viewer) * s.normal - lit.viewer;
-        // The image must lie outside the surface.
-        let below = away.dot(s.flat);
-        if below < 0.01 {
-            away = (away + (0.01 - below) * s.flat).normalize();
-        }
-        let sky = &self.lights.sky;
-        let sharp = sky.soft(away);
-        let dull = sky.irradiance(away) / PI;
-        let blurred = sharp.lerp(dull, s.roughness);
-        let sharpest = s.sharpest();
-        let hides = open + (1.0 - open) * 0.15;
+        let mirror = self.mirror(lit, open);
         // Glazes mirror next to nothing of what lies before them, and that little
         // fades in towards their rims.
-        let shows = smooth(0.045, 0.09, strength.max_element());
+        let sharpest = s.sharpest();
+        let shows = smooth(0.065, 0.12, mirror.strength.max_element());
         let keep = shows * (1.0 - smooth(0.5 * sharpest, sharpest, s.roughness));
-        if !mirrors || keep <= 0.0 {
-            return strength * blurred * hides;
+        if keep <= 0.0 {
+            return mirror.of_sky();
         }
-        let ray = Ray::new(s.lifted, away, 0.0, f32::INFINITY);
+        let ray = Ray::new(s.spot.lifted, mirror.away, 0.0, f32::INFINITY);
         let hit = self.tracer.closest(ray);
         if hit.is_miss() {
-            return strength * blurred * (hides + (1.0 - hides) * keep);
+            let hides = mirror.hides + (1.0 - mirror.hides) * keep;
+            return Mirror { hides, ..mirror }.of_sky();
         }
         // Some of its detail is lost on the way.
         let cone = Cone {
@@ -317,9 +334,63 @@ impl Shader<'_> {
             spread: s.width,
         };
         let image = self.surface(&ray, &hit, cone);
-        // Seen in a mirror, the corners of things may do without their shade.
-        let seen = self.reflected(&ray, &image, 0.6, near, false);
-        strength * (blurred * hides).lerp(seen, keep)
+        let seen = self.mirror_image(&ray, &image, likely);
+        mirror.strength * (mirror.sky * mirror.hides).lerp(seen, keep)
+    }
+
+    /// What a mirror makes of the sky.
+    fn mirror(&self, lit: &Lit<'_>, open: f32) -> Mirror {
+        let s = lit.surface;
+        let normal = s.spot.normal;
+        let facing = normal.dot(lit.viewer).max(1e-3);
+        let mut away = 2.0 * normal.dot(lit.viewer) * normal - lit.viewer;
+        // The image must lie outside the surface.
+        let below = away.dot(s.spot.flat);
+        if below < 0.01 {
+            away = (away + (0.01 - below) * s.spot.flat).normalize();
+        }
+        let sky = &self.lights.sky;
+        Mirror {
+            strength: environment_reflectance(lit.head_on, s.roughness, facing),
+            away,
+            sky: sky.soft(away).lerp(sky.irradiance(away) / PI, s.roughness),
+            hides: open + (1.0 - open) * 0.15,
+        }
+    }
+
+    /// Radiance of a surface that is seen in a mirror. Mirrors in mirrors show
+    /// only the sky, and corners of things may do without their shade.
+    fn mirror_image(&self, ray: &Ray, s: &Surface, likely: &mut Likely) -> Vec3A {
+        const OPEN: f32 = 0.6;
+        let lit = Lit::new(ray, s);
+        let mut sum = s.emissive + self.lamp(&lit, likely) + self.sky(&lit, OPEN);
+        if self.faces_sun(&s.spot) {
+            let toward = self.lights.sun_direction;
+            let ray = Ray::new(s.spot.lifted, toward, 0.0, f32::INFINITY);
+            if !self.tracer.blocked(ray, s.spot.open, &mut likely.sun) {
+                sum += self.sun(&lit);
+            }
+        }
+        sum + self.mirror(&lit, OPEN).of_sky()
+    }
+}
+
+/// A surface as a mirror.
+#[derive(Clone, Copy, Debug)]
+struct Mirror {
+    /// The share of light that it mirrors.
+    strength: Vec3A,
+    /// Where to, a unit direction.
+    away: Vec3A,
+    /// The sky's radiance there, blurred as the surface is rough.
+    sky: Vec3A,
+    /// The share of it that nothing hides.
+    hides: f32,
+}
+
+impl Mirror {
+    fn of_sky(&self) -> Vec3A {
+        self.strength * self.sky * self.hides
     }
 }
 
@@ -359,9 +430,9 @@ impl<'s> Lit<'s> {
     fn shares(&self, toward: Vec3A) -> Scattered {
         let s = self.surface;
         let half = (toward + self.viewer).normalize_or_zero();
-        let n_l = s.normal.dot(toward).max(0.0);
-        let n_v = s.normal.dot(self.viewer).max(1e-3);
-        let n_h = s.normal.dot(half).max(0.0);
+        let n_l = s.spot.normal.dot(toward).max(0.0);
+        let n_v = s.spot.normal.dot(self.viewer).max(1e-3);
+        let n_h = s.spot.normal.dot(half).max(0.0);
         let v_h = self.viewer.dot(half).max(0.0);
         // The sun is no point: it keeps highlights of mirrors finite.
         let alpha = (s.roughness * s.roughness).max(0.004);
@@ -406,7 +477,8 @@ fn environment_reflectance(head_on: Vec3A, roughness: f32, facing: f32) -> Vec3A
 /// The point moved out onto the smooth surface that the corners' normals
 /// describe, so that flat triangles cast no steps onto their own round shape
 /// (after Hanika, "Hacking the shadow terminator"). World, metres.
-fn lift(instance: &Instance, hit: &Hit, local: Vec3A, weights: [f32; 3], flat: Vec3A) -> Vec3A {
+fn lift(instance: &Instance, hit: &Hit, weights: [f32; 3], flat: Vec3A) -> Vec3A {
+    let local = instance.local_point(hit);
     let triangle = instance.mesh.triangle(hit.triangle);
     let corners = instance.mesh.corners(hit.triangle);
     let places = [

@@ -1,0 +1,248 @@
+//! Parts of an image over which light changes evenly, so that it is found at four
+//! corners. Colour is looked up for each pixel, and so is where the sun's light
+//! ends.
+
+use std::f32::consts::PI;
+
+use glam::Vec3A;
+
+use super::{
+    Block,
+    color::{Picture, contrast, tone},
+    shade::{Air, Cone, Likely, Lit, Scattered, Surface, sky_seen},
+    sight::{Question, Sight},
+};
+use crate::{camera::pixel_center, trace::Hit};
+
+/// Corners of one patch are turned from each other by no more than this cosine.
+const TURNED_COS: f32 = 0.9;
+/// Light on a grey surface differs by no more than this between corners, and what
+/// is mirrored by no more than that; shares of white, as the eye sees it.
+const EVEN: f32 = 0.16;
+const EVEN_MIRRORED: f32 = 0.04;
+/// The sun may make a highlight on smooth things where the half-way direction
+/// between it and the viewer is turned by less than this cosine from the normal.
+const HIGHLIGHT_COS: f32 = 0.88;
+/// Rougher things have no highlights small enough to fall between corners.
+const HIGHLIGHT_ROUGHNESS: f32 = 0.6;
+
+/// All light at a point that does not depend on the surface's colour.
+#[derive(Clone, Copy, Debug)]
+struct Light {
+    sun: Scattered,
+    /// Diffuse light of the whole sky.
+    sky: Vec3A,
+    open: f32,
+    mirrored: Vec3A,
+    air: Air,
+    /// How wide a pixel is there, metres.
+    width: f32,
+}
+
+impl Light {
+    fn lerp(&self, other: &Self, t: f32) -> Self {
+        let mix = |a: f32, b: f32| a + (b - a) * t;
+        Self {
+            sun: Scattered {
+                diffuse: self.sun.diffuse.lerp(other.sun.diffuse, t),
+                glossy: self.sun.glossy.lerp(other.sun.glossy, t),
+            },
+            sky: self.sky.lerp(other.sky, t),
+            open: mix(self.open, other.open),
+            mirrored: self.mirrored.lerp(other.mirrored, t),
+            air: Air {
+                haze: self.air.haze.lerp(other.air.haze, t),
+                left: mix(self.air.left, other.air.left),
+            },
+            width: mix(self.width, other.width),
+        }
+    }
+
+    /// Radiance towards the viewer from a surface of a colour.
+    fn radiance(&self, color: Vec3A, emissive: Vec3A, sunlit: bool) -> Vec3A {
+        let sky = color * self.sky * sky_seen(color, self.open);
+        let mut sum = emissive + sky + self.mirrored;
+        if sunlit {
+            sum += color * self.sun.diffuse + self.sun.glossy;
+        }
+        self.air.haze.lerp(sum, self.air.left)
+    }
+}
+
+/// A part of an image that shows one surface in even light.
+#[derive(Debug)]
+pub(super) struct Patch {
+    block: Block,
+    /// In the block's left upper, right upper, left lower and right lower pixel.
+    light: [Light; 4],
+    emissive: Vec3A,
+    /// Whether the sun shines, for each pixel; empty where it shines on none.
+    sun: Vec<Question>,
+}
+
+impl Patch {
+    /// `None` when there is none. Only in a `small` block may the surface be round,
+    /// or a mirror.
+    pub(super) fn find(
+        picture: &Picture<'_>,
+        block: &Block,
+        small: bool,
+        sight: &mut Sight,
+        likely: &mut Likely,
+    ) -> Option<Self> {
+        let (shot, shader) = (picture.shot, picture.shader);
+        let flat = shot.is_flat(block);
+        (flat || small && shot.is_one_surface(block)).then_some(())?;
+        let corners = corners(block);
+        let surfaces = corners.map(|(x, y)| picture.surface(x, y));
+        let [first, ..] = &surfaces;
+        let dull = first.is_dull();
+        let facing = shader.faces_sun(&first.spot);
+        let alike = |s: &Surface| {
+            s.metallic == 0.0
+                && shader.open_lamp(&s.spot).is_none()
+                && shader.faces_sun(&s.spot) == facing
+                && s.spot.normal.dot(first.spot.normal) > TURNED_COS
+        };
+        ((dull || small) && surfaces.iter().all(alike)).then_some(())?;
+        let light: [Light; 4] =
+            std::array::from_fn(|i| picture.light(corners[i], &surfaces[i], likely));
+        let plain = flat && dull;
+        let highlights = || {
+            let near = |i: usize| picture.near_highlight(corners[i], &surfaces[i]);
+            facing && (0..4).any(near)
+        };
+        if !plain && (highlights() || !picture.is_even(&light, facing)) {
+            return None;
+        }
+        let sun = if facing {
+            picture.ask_sun(block, flat.then_some(first), sight)
+        } else {
+            Vec::new()
+        };
+        Some(Self {
+            block: block.clone(),
+            light,
+            emissive: first.emissive,
+            sun,
+        })
+    }
+
+    /// Display light of each pixel, with its place in the image.
+    pub(super) fn pixels(
+        &self,
+        picture: &Picture<'_>,
+        sight: &Sight,
+    ) -> impl Iterator<Item = ((u32, u32), Vec3A)> {
+        let share = |i: u32, count: usize| i as f32 / (count - 1).max(1) as f32;
+        let exposure = picture.shader.lights.exposure;
+        let [left_top, right_top, left_bottom, right_bottom] = &self.light;
+        let block = &self.block;
+        block.y.clone().flat_map(move |y| {
+            let down = share(y - block.y.start, block.y.len());
+            let left = left_top.lerp(left_bottom, down);
+            let right = right_top.lerp(right_bottom, down);
+            block.x.clone().map(move |x| {
+                let light = left.lerp(&right, share(x - block.x.start, block.x.len()));
+                let color = picture.shader.color(picture.shot.hit(x, y), light.width);
+                let question = self.sun.get(block.index(x, y));
+                let sunlit = question.is_some_and(|q| !sight.is_hidden(*q));
+                let radiance = light.radiance(color, self.emissive, sunlit);
+                ((x, y), tone(radiance * exposure))
+            })
+        })
+    }
+}
+
+/// The left upper, right upper, left lower and right lower pixel.
+pub(super) fn corners(block: &Block) -> [(u32, u32); 4] {
+    let (left, top) = (block.x.start, block.y.start);
+    let (right, bottom) = (block.x.end - 1, block.y.end - 1);
+    [(left, top), (right, top), (left, bottom), (right, bottom)]
+}
+
+impl Picture<'_> {
+    fn surface(&self, x: u32, y: u32) -> Surface {
+        let ray = self.shot.eye.ray(pixel_center(x, y));
+        let hit = self.shot.hit(x, y);
+        let spot = self.shader.spot(&ray, hit);
+        let width = self.cone().width(&ray, hit.t, spot.flat);
+        // What is no metal mirrors the same whatever its colour.
+        self.shader.plain(hit, spot, width, Vec3A::ZERO)
+    }
+
+    /// What a pixel of the camera sees.
+    pub(super) fn cone(&self) -> Cone {
+        Cone {
+            start: 0.0,
+            spread: 1.0 / self.shot.eye.focal().max_element(),
+        }
+    }
+
+    fn light(&self, (x, y): (u32, u32), surface: &Surface, likely: &mut Likely) -> Light {
+        let ray = self.shot.eye.ray(pixel_center(x, y));
+        let lit = Lit::new(&ray, surface);
+        let spot = &surface.spot;
+        let open = self.occlusion.open(x, y, spot.point, spot.flat);
+        let shader = self.shader;
+        Light {
+            sun: shader.open_sun(&lit),
+            sky: shader.lights.sky.irradiance(spot.normal) / PI,
+            open,
+            mirrored: shader.mirrored(&lit, open, likely),
+            air: shader.air(&ray, self.shot.hit(x, y).t),
+            width: surface.width,
+        }
+    }
+
+    /// Whether the sun may make a highlight at or near a pixel.
+    fn near_highlight(&self, (x, y): (u32, u32), surface: &Surface) -> bool {
+        let direction = self.shot.eye.direction(pixel_center(x, y)).normalize();
+        let half = (self.shader.lights.sun_direction - direction).normalize_or_zero();
+        surface.roughness < HIGHLIGHT_ROUGHNESS && surface.spot.normal.dot(half) > HIGHLIGHT_COS
+    }
+
+    /// Whether light hardly differs between corners.
+    fn is_even(&self, light: &[Light; 4], sunlit: bool) -> bool {
+        let even = |color: f32, limit: f32| {
+            let shown = light.each_ref().map(|light| {
+                let radiance = light.radiance(Vec3A::splat(color), Vec3A::ZERO, sunlit);
+                tone(radiance * self.shader.lights.exposure)
+            });
+            let low = shown.iter().fold(Vec3A::ONE, |a, b| a.min(*b));
+            let high = shown.iter().fold(Vec3A::ZERO, |a, b| a.max(*b));
+            !contrast(low, high, limit)
+        };
+        even(0.3, EVEN) && even(0.0, EVEN_MIRRORED)
+    }
+
+    /// Asks for the sun in each pixel of a block; `plane` is a point of the one flat
+    /// surface that it shows, if it does.
+    fn ask_sun(&self, block: &Block, plane: Option<&Surface>, sight: &mut Sight) -> Vec<Question> {
+        let ask = |(x, y)| {
+            let hit = self.shot.hit(x, y);
+            let ray = self.shot.eye.ray(pixel_center(x, y));
+            let (lifted, open) = match plane {
+                Some(Surface { spot, .. }) => {
+                    let lift = 1e-4 * (1.0 + hit.t);
+                    let lifted = ray.origin + ray.direction * hit.t + spot.flat * lift;
+                    (lifted, self.open(hit, spot.flat))
+                }
+                None => {
+                    let spot = self.shader.spot(&ray, hit);
+                    (spot.lifted, spot.open)
+                }
+            };
+            sight.ask(open, self.sun.place(lifted))
+        };
+        block.pixels().map(ask).collect()
+    }
+
+    /// The instance of a hit, if nothing of that lies before it; `normal` is that of
+    /// the side which is seen.
+    fn open(&self, hit: &Hit, normal: Vec3A) -> Option<u32> {
+        let instance = self.shot.tracer.instance(hit);
+        let side = instance.facing(hit, -normal);
+        instance.is_open(hit, side).then_some(hit.instance)
+    }
+}

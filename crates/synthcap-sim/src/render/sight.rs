@@ -1,0 +1,492 @@
+//! Whether anything stands before points, found for many of them at once.
+//!
+//! Points that lie near each other share the search for what could hide them: the
+//! triangles in the part of the scene that all their lines of sight run through.
+//! Each of these is set up once, and its numbers, which change evenly from place
+//! to place, are then held against the points, four at a time.
+
+use glam::{Vec2, Vec3A, Vec4};
+
+use super::raster::lens;
+use crate::{
+    camera::{Eye, NEAR_M},
+    mesh::{Facets, Lens, Packet, Shaft},
+    region::Region,
+    trace::{Instance, Tracer},
+    tree::Ray,
+};
+
+/// How many points are looked at together.
+const LANES: usize = 4;
+/// So many of these make a cluster.
+const GROUPS: usize = 16;
+/// Clusters are looked at together while the bounds of all are not larger than
+/// this many times theirs.
+const LOOSE: f32 = 3.0;
+
+/// With more packets of triangles than this for each cluster, points are looked at
+/// with a ray each.
+const CROWD: usize = 64;
+/// So many packets are fetched together.
+const FETCHED: usize = 8;
+
+/// Where lines of sight lead to.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum View<'a> {
+    /// To an eye.
+    Eye(&'a Eye),
+    /// In one direction: the third of these axes of unit length.
+    Along(&'a [Vec3A; 3]),
+}
+
+/// Points that lie near each other.
+#[derive(Clone, Debug)]
+struct Cluster {
+    /// An instance that hides none of them.
+    own: Option<u32>,
+    count: usize,
+    columns: [Vec4; GROUPS],
+    rows: [Vec4; GROUPS],
+    nearness: [Vec4; GROUPS],
+    /// First columns and rows, and last ones, of four groups each.
+    bounds: [[Vec4; 4]; GROUPS / LANES],
+    /// Of column, row and nearness.
+    low: Vec3A,
+    high: Vec3A,
+    /// A bit for each point.
+    hidden: u64,
+}
+
+impl Cluster {
+    const SIZE: usize = LANES * GROUPS;
+
+    fn new(own: Option<u32>) -> Self {
+        Self {
+            own,
+            count: 0,
+            columns: [Vec4::ZERO; GROUPS],
+            rows: [Vec4::ZERO; GROUPS],
+            // Nothing hides the places that are not used.
+            nearness: [Vec4::INFINITY; GROUPS],
+            // Groups that are not used lie nowhere.
+            bounds: [[Vec4::NAN; 4]; GROUPS / LANES],
+            low: Vec3A::INFINITY,
+            high: Vec3A::NEG_INFINITY,
+            hidden: 0,
+        }
+    }
+
+    fn push(&mut self, place: Vec3A) {
+        let (group, lane) = (self.count / LANES, self.count % LANES);
+        self.columns[group][lane] = place.x;
+        self.rows[group][lane] = place.y;
+        self.nearness[group][lane] = place.z;
+        self.low = self.low.min(place);
+        self.high = self.high.max(place);
+        self.count += 1;
+    }
+
+    fn groups(&self) -> usize {
+        self.count.div_ceil(LANES)
+    }
+
+    fn is_hidden(&self) -> bool {
+        self.hidden == u64::MAX >> (Self::SIZE - self.count)
+    }
+
+    /// Counts columns, rows and nearness from another place.
+    fn rebase(&mut self, origin: Vec3A) {
+        self.low -= origin;
+        self.high -= origin;
+        for group in 0..self.groups() {
+            self.columns[group] -= Vec4::splat(origin.x);
+            self.rows[group] -= Vec4::splat(origin.y);
+            self.nearness[group] -= Vec4::splat(origin.z);
+        }
+    }
+
+    /// A bit for each group whose bounds meet those of a triangle.
+    #[inline(always)]
+    fn groups_near(&self, facets: &Facets, lane: usize) -> u32 {
+        let [left, top] = facets.low.map(|low| Vec4::splat(low[lane]));
+        let [right, bottom] = facets.high.map(|high| Vec4::splat(high[lane]));
+        let mut near = 0;
+        for (i, [columns, rows, last_columns, last_rows]) in self.bounds.iter().enumerate() {
+            let meet = columns.cmple(right)
+                & rows.cmple(bottom)
+                & last_columns.cmpge(left)
+                & last_rows.cmpge(top);
+            near |= meet.bitmask() << (i * LANES);
+        }
+        near
+    }
+
+    /// Bounds of each group, once all points are there.
+    fn bound(&mut self) {
+        for group in 0..self.groups() {
+            let count = LANES.min(self.count - group * LANES);
+            let (first, lane) = (group / LANES, group % LANES);
+            for (axis, numbers) in [&self.columns[group], &self.rows[group]].iter().enumerate() {
+                let numbers = &numbers.to_array()[..count];
+                let low = numbers.iter().fold(f32::INFINITY, |a, b| a.min(*b));
+                let high = numbers.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
+                self.bounds[first][axis][lane] = low;
+                self.bounds[first][axis + 2][lane] = high;
+            }
+        }
+    }
+
+    /// Finds out with a ray each which of its points are hidden.
+    fn trace(&mut self, tracer: &Tracer, view: View<'_>) {
+        let mut likely = None;
+        for point in 0..self.count {
+            let (group, lane) = (point / LANES, point % LANES);
+            let at = |numbers: &[Vec4; GROUPS]| numbers[group][lane];
+            let place = Vec3A::new(at(&self.columns), at(&self.rows), at(&self.nearness));
+            let hidden = tracer.blocked(view.ray(place), self.own, &mut likely);
+            self.hidden |= u64::from(hidden) << point;
+        }
+    }
+
+    /// Finds out which of its points four triangles hide.
+    #[inline(always)]
+    fn hide(&mut self, facets: &Facets, limit: Vec4) {
+        let (low, high) = (flat(self.low), flat(self.high));
+        let mut reaching = facets.around(low, high);
+        if reaching == 0 {
+            return;
+        }
+        reaching &= facets.reaching(low, high, self.low.z);
+        if reaching == 0 {
+            return;
+        }
+        let single = facets.single();
+        while reaching != 0 {
+            let lane = reaching.trailing_zeros() as usize;
+            let facet = single[lane].spread();
+            reaching &= reaching - 1;
+            let mut near = self.groups_near(facets, lane);
+            while near != 0 {
+                let group = near.trailing_zeros() as usize;
+                near &= near - 1;
+                let values = facet.at(self.columns[group], self.rows[group]);
+                let nearness = values.nearness();
+                let met =
+                    values.covers() & nearness.cmpgt(self.nearness[group]) & nearness.cmple(limit);
+                self.hidden |= u64::from(met.bitmask()) << (group * LANES);
+            }
+        }
+    }
+}
+
+fn flat(place: Vec3A) -> Vec2 {
+    Vec2::new(place.x, place.y)
+}
+
+/// A question after one point; see [`Sight::ask`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question(u32);
+
+/// Questions whether points can be seen, and the answers.
+#[derive(Debug, Default)]
+pub(super) struct Sight {
+    clusters: Vec<Cluster>,
+    /// Clusters before this one are complete.
+    first: usize,
+}
+
+impl Sight {
+    /// What is asked from here on lies elsewhere.
+    pub(super) fn part(&mut self) {
+        self.first = self.clusters.len();
+    }
+
+    /// Asks after a point at a place in the view's picture, which is a column, a
+    /// row and the greatest nearness of what does not hide it. The instance `own`
+    /// is known not to hide it.
+    pub(super) fn ask(&mut self, own: Option<u32>, place: Vec3A) -> Question {
+        let fits = |cluster: &Cluster| cluster.own == own && cluster.count < Cluster::SIZE;
+        let recent = &self.clusters[self.first..];
+        let index = match recent.iter().rposition(fits) {
+            Some(index) => self.first + index,
+            None => {
+                self.clusters.push(Cluster::new(own));
+                self.clusters.len() - 1
+            }
+        };
+        let cluster = &mut self.clusters[index];
+        cluster.push(place);
+        Question((index * Cluster::SIZE + cluster.count - 1) as u32)
+    }
+
+    /// Answers all questions.
+    pub(super) fn look(&mut self, tracer: &Tracer, view: View<'_>) {
+        look(&mut self.clusters, tracer, view);
+    }
+
+    /// Whether anything stands before a point, once [`look`](Self::look) was
+    /// called.
+    pub(super) fn is_hidden(&self, Question(index): Question) -> bool {
+        let (cluster, point) = (
+            index as usize / Cluster::SIZE,
+            index as usize % Cluster::SIZE,
+        );
+        self.clusters[cluster].hidden >> point & 1 == 1
+    }
+}
+
+fn look(clusters: &mut [Cluster], tracer: &Tracer, view: View<'_>) {
+    let (mut low, mut high) = (Vec3A::INFINITY, Vec3A::NEG_INFINITY);
+    let mut areas = 0.0;
+    for cluster in &*clusters {
+        low = low.min(cluster.low);
+        high = high.max(cluster.high);
+        areas += area(cluster.low, cluster.high);
+    }
+    let close = || clusters.len() == 1 || area(low, high) <= LOOSE * areas;
+    let found = close()
+        .then(|| find(clusters, (low, high), tracer, view))
+        .flatten();
+    match (found, &mut *clusters) {
+        (Some(found), _) => examine(clusters, low, &found, tracer, view),
+        (None, []) => {}
+        (None, [cluster]) => cluster.trace(tracer, view),
+        (None, _) => {
+            let (left, right) = clusters.split_at_mut(clusters.len() / 2);
+            look(left, tracer, view);
+            look(right, tracer, view);
+        }
+    }
+}
+
+fn area(low: Vec3A, high: Vec3A) -> f32 {
+    let extent = high - low;
+    extent.x * extent.y
+}
+
+/// Instances, and packets of their triangles, that may hide points of clusters
+/// with these bounds; `None` when there are too many.
+fn find(
+    clusters: &[Cluster],
+    (low, high): (Vec3A, Vec3A),
+    tracer: &Tracer,
+    view: View<'_>,
+) -> Option<Vec<(u32, u32)>> {
+    let region = view.region(low, high).grown(tracer.margin());
+    let own = clusters[0].own;
+    let own = own.filter(|_| clusters.iter().all(|cluster| cluster.own == own));
+    let most = CROWD * clusters.len();
+    let mut found = Vec::new();
+    tracer.visit_region(&region, |index| {
+        if own != Some(index) {
+            let instance = &tracer.instances()[index as usize];
+            instance
+                .mesh
+                .visit_region(&region.local(instance), |packet| {
+                    found.push((index, packet));
+                    found.len() > most
+                });
+        }
+        found.len() > most
+    });
+    (found.len() <= most).then_some(found)
+}
+
+/// Holds packets of triangles against the points of clusters that lie from `low`
+/// on.
+fn examine(
+    clusters: &mut [Cluster],
+    low: Vec3A,
+    found: &[(u32, u32)],
+    tracer: &Tracer,
+    view: View<'_>,
+) {
+    let origin = view.origin(low);
+    for cluster in &mut *clusters {
+        cluster.rebase(origin);
+        cluster.bound();
+    }
+    let limit = Vec4::splat(view.limit());
+    for of_one in found.chunk_by(|a, b| a.0 == b.0) {
+        let index = of_one[0].0;
+        let instance = &tracer.instances()[index as usize];
+        let picture = Picture::new(view, origin, tracer, instance);
+        for packets in of_one.chunks(FETCHED) {
+            let packets = packets
+                .iter()
+                .map(|&(_, packet)| instance.mesh.packet(packet));
+            packets.clone().for_each(Packet::fetch);
+            for packet in packets {
+                let facets = picture.facets(packet);
+                for cluster in &mut *clusters {
+                    if cluster.own != Some(index) && !cluster.is_hidden() {
+                        cluster.hide(&facets, limit);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl View<'_> {
+    /// What lines of sight run through from points between two places.
+    fn region(self, low: Vec3A, high: Vec3A) -> Region {
+        match self {
+            Self::Eye(eye) => Region::frustum(eye, flat(low), flat(high), 1.0 / low.z),
+            Self::Along(axes) => Region::ahead(*axes, low, high),
+        }
+    }
+
+    /// The line of sight of a point.
+    fn ray(self, place: Vec3A) -> Ray {
+        match self {
+            Self::Eye(eye) => {
+                let ray = eye.ray(flat(place));
+                Ray::new(ray.origin, ray.direction, ray.tmin, 1.0 / place.z)
+            }
+            Self::Along([a, b, along]) => {
+                let origin = place.x * *a + place.y * *b + place.z * *along;
+                Ray::new(origin, *along, 0.0, f32::INFINITY)
+            }
+        }
+    }
+
+    /// Where to count columns, rows and nearness from.
+    fn origin(self, low: Vec3A) -> Vec3A {
+        match self {
+            // One by the depth has no other zero.
+            Self::Eye(_) => Vec3A::new(low.x, low.y, 0.0),
+            Self::Along(_) => low,
+        }
+    }
+
+    /// What is nearer than this hides nothing.
+    fn limit(self) -> f32 {
+        match self {
+            Self::Eye(_) => 1.0 / NEAR_M,
+            Self::Along(_) => f32::INFINITY,
+        }
+    }
+}
+
+/// A view in an instance's own space.
+enum Picture {
+    Eye(Lens),
+    Along(Shaft),
+}
+
+impl Picture {
+    fn new(view: View<'_>, origin: Vec3A, tracer: &Tracer, instance: &Instance) -> Self {
+        match view {
+            View::Eye(eye) => Self::Eye(lens(tracer, eye, flat(origin), instance)),
+            View::Along(axes) => {
+                let [a, b, along] = *axes;
+                let place = origin.x * a + origin.y * b + origin.z * along;
+                Self::Along(Shaft::new(
+                    instance.local_place(place),
+                    axes.map(|way| instance.local_way(way)),
+                    [a, b].map(|row| instance.local_plane(row)),
+                    1e-6 + 1e-6 * tracer.reach(),
+                ))
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn facets(&self, packet: &Packet) -> Facets {
+        match self {
+            Self::Eye(lens) => packet.facets(lens),
+            Self::Along(shaft) => packet.facets_along(shaft),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        SimConfig, Simulator,
+        camera::pixel_center,
+        render::{BLOCK, Block, Shot},
+    };
+
+    /// What a view says of all points that a camera sees, and what rays say.
+    fn compare(scene: &str, view: View<'_>, place: impl Fn(Vec3A, Vec3A) -> Option<Vec3A>) {
+        let config = SimConfig {
+            scene: scene.to_owned(),
+            ..SimConfig::default()
+        };
+        let mut simulator = Simulator::new(config).expect("a scene");
+        let tracer = simulator.world.tracer();
+        let eye = Eye::new(&simulator.cameras[0].now, 160, 120);
+        let shot = Shot::take(&tracer, eye);
+        let image = Block {
+            x: 0..160,
+            y: 0..120,
+        };
+        let (mut hidden, mut asked, mut differ) = (0, 0, 0);
+        for area in image.split(2 * BLOCK) {
+            let mut sight = Sight::default();
+            let mut questions = Vec::new();
+            for block in area.split(BLOCK) {
+                sight.part();
+                for (x, y) in block.pixels() {
+                    let hit = shot.hit(x, y);
+                    if hit.is_miss() {
+                        continue;
+                    }
+                    let direction = eye.direction(pixel_center(x, y));
+                    let normal = tracer.instance(hit).flat_normal(hit, direction);
+                    let point = eye.center + direction * hit.t + normal * 1e-3;
+                    if let Some(place) = place(point, normal) {
+                        questions.push((sight.ask(None, place), place));
+                    }
+                }
+            }
+            sight.look(&tracer, view);
+            for (question, place) in questions {
+                let by_ray = tracer.blocked(view.ray(place), None, &mut None);
+                asked += 1;
+                hidden += usize::from(by_ray);
+                differ += usize::from(by_ray != sight.is_hidden(question));
+            }
+        }
+        assert!(asked > 5000, "{scene}: {asked} asked");
+        assert!(hidden * 30 > asked, "{scene}: {hidden} of {asked} hidden");
+        // Only where a line of sight grazes an edge may rounding decide.
+        assert!(differ * 2000 < asked, "{scene}: {differ} of {asked} differ");
+    }
+
+    #[test]
+    fn towards_the_sun_it_says_what_rays_say() {
+        let toward = Vec3A::new(-0.3, 0.5, 0.6).normalize();
+        let (a, b) = toward.any_orthonormal_pair();
+        let axes = [a, b, toward];
+        for scene in ["shapes", "tabletop"] {
+            compare(scene, View::Along(&axes), |point, normal| {
+                let at = Vec3A::new(point.dot(a), point.dot(b), point.dot(toward));
+                (normal.dot(toward) > 0.0).then_some(at)
+            });
+        }
+    }
+
+    #[test]
+    fn from_another_eye_it_says_what_rays_say() {
+        for (scene, from, to) in [
+            ("shapes", (-420.0, 300.0, 200.0), (50.0, 0.0, 30.0)),
+            ("tabletop", (-120.0, 90.0, 170.0), (0.0, 0.0, 80.0)),
+        ] {
+            let vec3 = |(x, y, z)| synthcap::Vec3::new(x, y, z);
+            let pose = crate::camera::CameraPose {
+                transform: synthcap::Transform::look_at(vec3(from), vec3(to)),
+                intrinsics: synthcap::Intrinsics::from_horizontal_fov(90.0, 160, 120),
+            };
+            let eye = Eye::new(&pose, 160, 120);
+            compare(scene, View::Eye(&eye), |point, normal| {
+                let (at, depth) = eye.project(point)?;
+                let faces = (eye.center - point).dot(normal) > 0.0;
+                (faces && eye.contains(at)).then(|| at.extend(1.0 / depth).into())
+            });
+        }
+    }
+}
