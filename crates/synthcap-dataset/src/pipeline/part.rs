@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::{
-    AppendFile, Encoded, Encoder, Plan, Records, Result, Sample, Staging, Writer, card,
+    AppendFile, Encoded, EncodedFile, Encoder, Plan, Records, Result, Sample, Staging, Writer,
+    card,
     manifest::{self, Contents},
     record,
 };
@@ -24,6 +25,12 @@ impl Ready {
         let encoded = encoder.encode(sample)?;
         let line = record::line(sample, &encoded)?;
         Ok(Self { encoded, line })
+    }
+
+    /// Bytes of its files and its record.
+    pub(super) fn len_bytes(&self) -> u64 {
+        let files = self.encoded.files.iter().map(EncodedFile::len_bytes);
+        files.sum::<u64>() + self.line.len() as u64
     }
 }
 
