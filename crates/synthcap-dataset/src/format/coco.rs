@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Card, Encoded, EncodedFile, Encoder, Plan, Records, Result, Sample, SampleRecord, Staging,
     Writer,
-    encode::{array, array::IdBits, png, rle},
+    encode::{array, array::IdBits, pixels, png, rle},
     record,
 };
 
@@ -186,7 +186,7 @@ impl CocoEncoder {
             Pixels::Rgb(rgb) => (Vec::new(), png::picture(rgb)?.into()),
             Pixels::Segmentation(segmentation) => {
                 ids::check(index, segmentation.ids(), NAME, MOST_ID)?;
-                let picture = panoptic(segmentation.ids());
+                let picture = pixels::panoptic(segmentation.ids());
                 (Vec::new(), png::rgb8(width, height, &picture)?.into())
             }
             other => array::npy(index, other, IdBits::ThirtyTwo)?,
@@ -221,17 +221,6 @@ impl Encoder for CocoEncoder {
             serde_json::to_value(detail).map_err(|e| crate::Error::internal("record", &e))?;
         Ok(encoded)
     }
-}
-
-/// IDs as three bytes each.
-fn panoptic(ids: &[u32]) -> Vec<u8> {
-    let mut out = vec![0_u8; ids.len() * 3];
-    let (triples, _) = out.as_chunks_mut::<3>();
-    for (triple, id) in triples.iter_mut().zip(ids) {
-        let [r, g, b, _] = id.to_le_bytes();
-        *triple = [r, g, b];
-    }
-    out
 }
 
 /// One of the two files of annotations in the making.
