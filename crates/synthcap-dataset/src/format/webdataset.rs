@@ -226,7 +226,8 @@ impl Encoder for TarEncoder {
                 files.push(file.showing(view, modality));
             }
         }
-        let text = record::line(sample, &Encoded::new(index, Vec::new()))?;
+        let gist = record::Gist::of(sample)?;
+        let text = record::line(sample, &gist, &Encoded::new(index, Vec::new()))?;
         files.push(EncodedFile::new(
             format!("{index:06}.json"),
             Vec::new(),
@@ -234,6 +235,7 @@ impl Encoder for TarEncoder {
         ));
         let mut encoded = Encoded::new(index, files);
         encoded.shard = Some(self.shards.path(index));
+        encoded.gist = Some(gist);
         Ok(encoded)
     }
 }

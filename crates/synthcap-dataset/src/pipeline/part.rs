@@ -22,8 +22,12 @@ pub(super) struct Ready {
 impl Ready {
     /// Encodes a sample; runs on several threads.
     pub(super) fn new(encoder: &dyn Encoder, sample: &Sample) -> Result<Self> {
-        let encoded = encoder.encode(sample)?;
-        let line = record::line(sample, &encoded)?;
+        let mut encoded = encoder.encode(sample)?;
+        let gist = match encoded.gist.take() {
+            Some(gist) => gist,
+            None => record::Gist::of(sample)?,
+        };
+        let line = record::line(sample, &gist, &encoded)?;
         Ok(Self { encoded, line })
     }
 
