@@ -72,6 +72,14 @@ impl Iterator for RecordReader {
     type Item = Result<SampleRecord>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        self.next_as()
+    }
+}
+
+impl RecordReader {
+    /// The next record, or as much of it as is wanted: objects are most of it, and to
+    /// pass them over takes a fraction of the time.
+    pub(crate) fn next_as<T: DeserializeOwned>(&mut self) -> Option<Result<T>> {
         self.buffer.clear();
         self.number += 1;
         match self.lines.read_line(&mut self.buffer) {
@@ -80,9 +88,7 @@ impl Iterator for RecordReader {
             Err(e) => Some(Err(self.broken(&e))),
         }
     }
-}
 
-impl RecordReader {
     fn broken(&self, why: &io::Error) -> Error {
         Error::at(
             ErrorKind::Corrupt,
