@@ -56,7 +56,7 @@ pub use format::{
     coco::Coco,
     frames::{DepthFile, FlowFile, Frames, NormalsFile},
     imagefolder::ImageFolder,
-    webdataset::WebDataset,
+    webdataset::{LabelFile, WebDataset},
     writer,
     yolo::Yolo,
 };

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use synthcap::{Modality, ModalitySet};
 
-use crate::{Card, Error, ErrorKind, Plan, Records, Result, Sample, Staging};
+use crate::{Card, Error, ErrorKind, Plan, Records, Result, Sample, Staging, record::Gist};
 
 /// A data set format.
 ///
@@ -153,6 +153,8 @@ pub struct Encoded {
     /// What the format itself wants to read of the sample when the set ends; part
     /// of the sample's record. Default: null.
     pub detail: Value,
+    /// What the sample's records say, where the encoder has made one already.
+    pub(crate) gist: Option<Gist>,
 }
 
 impl Encoded {
@@ -163,6 +165,7 @@ impl Encoded {
             files,
             shard: None,
             detail: Value::Null,
+            gist: None,
         }
     }
 }

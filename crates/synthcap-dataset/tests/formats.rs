@@ -21,6 +21,7 @@ fn specs() -> Vec<String> {
         .collect();
     specs.push("frames:depth=exr,flow=flo,normals=exr".to_owned());
     specs.push("frames:depth=kitti,flow=kitti".to_owned());
+    specs.push("webdataset:samples=2,segmentation=npy".to_owned());
     specs
 }
 
@@ -248,6 +249,7 @@ fn unknown_formats_and_options_are_named_with_what_there_is() {
         ("coco:samples=3", "no option \"samples\""),
         ("webdataset:samples=0", "from 1 up"),
         ("frames:depth=jpg", "npy, kitti"),
+        ("webdataset:segmentation=png", "npy.gz, npy"),
         ("frames:depth", "KEY=VALUE"),
     ] {
         let error = writer(spec).err().expect(spec);

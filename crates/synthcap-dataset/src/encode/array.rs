@@ -26,7 +26,7 @@ pub(crate) fn npy(index: u64, image: &Pixels, ids: IdBits) -> Result<(Vec<u8>, B
         Pixels::Depth(_) => ("<f4", 1, raw()),
         Pixels::Segmentation(segmentation) if ids == IdBits::Sixteen => {
             let narrow = pixels::narrow(index, segmentation)?;
-            ("<u2", 1, bytemuck::cast_slice(&narrow).to_vec().into())
+            ("<u2", 1, pixels::little_endian(&narrow).into())
         }
         Pixels::Segmentation(_) => ("<u4", 1, raw()),
         Pixels::Normals(_) => ("<f4", 3, raw()),

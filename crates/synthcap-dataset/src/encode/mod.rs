@@ -4,6 +4,7 @@ pub(crate) mod array;
 #[cfg(feature = "exr")]
 pub(crate) mod exr;
 pub(crate) mod flo;
+pub(crate) mod gzip;
 pub(crate) mod npy;
 pub(crate) mod pixels;
 pub(crate) mod png;

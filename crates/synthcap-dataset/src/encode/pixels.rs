@@ -7,12 +7,21 @@ use crate::{Error, ErrorKind, Result};
 /// Red, green and blue of each pixel.
 pub(crate) fn without_alpha(rgb: &Rgb) -> Vec<u8> {
     let (pixels, _) = rgb.as_rgba().as_chunks::<4>();
-    let mut out = vec![0_u8; pixels.len() * 3];
-    let (triples, _) = out.as_chunks_mut::<3>();
-    for (triple, [r, g, b, _]) in triples.iter_mut().zip(pixels) {
-        *triple = [*r, *g, *b];
-    }
-    out
+    bytes_of(pixels, |[r, g, b, _]| [r, g, b])
+}
+
+/// Instance IDs as three bytes each, the lowest first.
+pub(crate) fn panoptic(ids: &[u32]) -> Vec<u8> {
+    bytes_of(ids, |id| {
+        let [r, g, b, _] = id.to_le_bytes();
+        [r, g, b]
+    })
+}
+
+/// The bytes of each number one after the other.
+fn bytes_of<T: Copy, const N: usize>(numbers: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+    let cells: Vec<[u8; N]> = numbers.iter().map(|number| bytes(*number)).collect();
+    cells.into_flattened()
 }
 
 /// Instance IDs as 16 bits.
@@ -22,8 +31,10 @@ pub(crate) fn without_alpha(rgb: &Rgb) -> Vec<u8> {
 /// When one does not fit.
 pub(crate) fn narrow(index: u64, segmentation: &Segmentation) -> Result<Vec<u16>> {
     let ids = segmentation.ids();
-    let highest = ids.iter().copied().max().unwrap_or_default();
-    if u16::try_from(highest).is_err() {
+    // Whether any has a higher bit is found several at a time; the highest ID is not.
+    let bits = ids.iter().fold(0, |bits, id| bits | id);
+    if u16::try_from(bits).is_err() {
+        let highest = ids.iter().copied().max().unwrap_or_default();
         return Err(Error::new(
             ErrorKind::InvalidSample,
             format!(
@@ -37,8 +48,12 @@ pub(crate) fn narrow(index: u64, segmentation: &Segmentation) -> Result<Vec<u16>
 
 /// As PNG has 16-bit numbers.
 pub(crate) fn big_endian(numbers: &[u16]) -> Vec<u8> {
-    let swapped: Vec<u16> = numbers.iter().map(|n| n.to_be()).collect();
-    bytemuck::cast_slice(&swapped).to_vec()
+    bytes_of(numbers, u16::to_be_bytes)
+}
+
+/// As NumPy has 16-bit numbers.
+pub(crate) fn little_endian(numbers: &[u16]) -> Vec<u8> {
+    bytes_of(numbers, u16::to_le_bytes)
 }
 
 /// u, v and validity of each pixel side by side.

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     Card, Encoded, EncodedFile, Encoder, Plan, Records, Result, Sample, SampleRecord, Staging,
-    Writer,
-    encode::{array, array::IdBits, png, rle},
+    ViewRecord, Writer,
+    encode::{array, array::IdBits, pixels, png, rle},
     record,
 };
 
@@ -145,6 +145,20 @@ struct Detail {
     views: Vec<Vec<Segment>>,
 }
 
+/// Of a record, all but the objects.
+#[derive(Debug, Deserialize)]
+struct Pictures<D> {
+    index: u64,
+    views: Vec<ViewRecord>,
+    detail: D,
+}
+
+/// Of the detail, all but the masks.
+#[derive(Debug, Deserialize)]
+struct Classes {
+    classes: BTreeMap<u32, String>,
+}
+
 /// A visible object.
 #[derive(Debug, Serialize, Deserialize)]
 struct Segment {
@@ -186,7 +200,7 @@ impl CocoEncoder {
             Pixels::Rgb(rgb) => (Vec::new(), png::picture(rgb)?.into()),
             Pixels::Segmentation(segmentation) => {
                 ids::check(index, segmentation.ids(), NAME, MOST_ID)?;
-                let picture = panoptic(segmentation.ids());
+                let picture = pixels::panoptic(segmentation.ids());
                 (Vec::new(), png::rgb8(width, height, &picture)?.into())
             }
             other => array::npy(index, other, IdBits::ThirtyTwo)?,
@@ -223,17 +237,6 @@ impl Encoder for CocoEncoder {
     }
 }
 
-/// IDs as three bytes each.
-fn panoptic(ids: &[u32]) -> Vec<u8> {
-    let mut out = vec![0_u8; ids.len() * 3];
-    let (triples, _) = out.as_chunks_mut::<3>();
-    for (triple, id) in triples.iter_mut().zip(ids) {
-        let [r, g, b, _] = id.to_le_bytes();
-        *triple = [r, g, b];
-    }
-    out
-}
-
 /// One of the two files of annotations in the making.
 struct Index<'a> {
     plan: &'a Plan,
@@ -245,7 +248,7 @@ impl Index<'_> {
         &self,
         path: &str,
         output: &mut Staging,
-        annotations: impl Fn(&Self, &mut Stream, &SampleRecord, &mut u64) -> Result<()>,
+        annotations: impl Fn(&Self, &mut Stream) -> Result<()>,
     ) -> Result<()> {
         let mut file = Stream::create(path, output)?;
         file.text("{\"info\": ")?;
@@ -255,19 +258,17 @@ impl Index<'_> {
         file.text(",\n\"images\": [")?;
         let mut classes = self.plan.classes.clone();
         let mut items = Items::new();
-        for record in self.records.read()? {
+        let mut records = self.records.read()?;
+        while let Some(record) = records.next_as::<Pictures<Classes>>() {
             let record = record?;
-            classes.extend(record.detail::<Detail>()?.classes);
-            for view in 0..record.views.len() {
+            for (view, seen) in record.views.iter().enumerate() {
                 file.text(items.next())?;
-                file.json(&self.image(&record, view))?;
+                file.json(&self.image(record.index, view, seen))?;
             }
+            classes.extend(record.detail.classes);
         }
         file.text("],\n\"annotations\": [")?;
-        let mut count = 0;
-        for record in self.records.read()? {
-            annotations(self, &mut file, &record?, &mut count)?;
-        }
+        annotations(self, &mut file)?;
         file.text("],\n\"categories\": [")?;
         let mut items = Items::new();
         for (id, name) in &classes {
@@ -296,16 +297,15 @@ impl Index<'_> {
         index * self.plan.cameras.len() as u64 + view as u64
     }
 
-    fn image(&self, record: &SampleRecord, view: usize) -> Value {
-        let seen = &record.views[view];
+    fn image(&self, index: u64, view: usize, seen: &ViewRecord) -> Value {
         let camera = self.plan.cameras.get(view);
         let mut image = json!({
-            "id": self.image_id(record.index, view),
+            "id": self.image_id(index, view),
             "file_name": name_in(seen.files.get("rgb"), "images/"),
             "width": camera.map(|c| c.width),
             "height": camera.map(|c| c.height),
             "license": 1,
-            "index": record.index,
+            "index": index,
             "camera": seen.camera,
             "intrinsics": seen.intrinsics.map(|k| {
                 json!([[k.fx, 0.0, k.cx], [0.0, k.fy, k.cy], [0.0, 0.0, 1.0]])
@@ -322,7 +322,20 @@ impl Index<'_> {
         image
     }
 
-    fn instances(&self, file: &mut Stream, record: &SampleRecord, count: &mut u64) -> Result<()> {
+    fn instances(&self, file: &mut Stream) -> Result<()> {
+        let mut count = 0;
+        for record in self.records.read()? {
+            self.instances_of(file, &record?, &mut count)?;
+        }
+        Ok(())
+    }
+
+    fn instances_of(
+        &self,
+        file: &mut Stream,
+        record: &SampleRecord,
+        count: &mut u64,
+    ) -> Result<()> {
         let detail: Detail = record.detail()?;
         for (view, segments) in detail.views.iter().enumerate() {
             let camera = self.plan.cameras.get(view);
@@ -353,9 +366,22 @@ impl Index<'_> {
         Ok(())
     }
 
-    fn segments(&self, file: &mut Stream, record: &SampleRecord, count: &mut u64) -> Result<()> {
-        let detail: Detail = record.detail()?;
-        for (view, segments) in detail.views.iter().enumerate() {
+    fn segments(&self, file: &mut Stream) -> Result<()> {
+        let mut items = Items::new();
+        let mut records = self.records.read()?;
+        while let Some(record) = records.next_as() {
+            self.segments_of(file, &record?, &mut items)?;
+        }
+        Ok(())
+    }
+
+    fn segments_of(
+        &self,
+        file: &mut Stream,
+        record: &Pictures<Detail>,
+        items: &mut Items,
+    ) -> Result<()> {
+        for (view, segments) in record.detail.views.iter().enumerate() {
             let info: Vec<_> = segments
                 .iter()
                 .map(|segment| {
@@ -372,8 +398,7 @@ impl Index<'_> {
                 .views
                 .get(view)
                 .and_then(|v| v.files.get("segmentation"));
-            file.text(if *count == 0 { "\n" } else { ",\n" })?;
-            *count += 1;
+            file.text(items.next())?;
             file.json(&json!({
                 "image_id": self.image_id(record.index, view),
                 "file_name": name_in(picture, "panoptic/"),

@@ -3,8 +3,8 @@
 use std::num::NonZeroU64;
 
 use crate::{
-    Bop, Coco, DepthFile, Error, ErrorKind, FlowFile, Frames, ImageFolder, NormalsFile, Result,
-    WebDataset, Writer, Yolo,
+    Bop, Coco, DepthFile, Error, ErrorKind, FlowFile, Frames, ImageFolder, LabelFile, NormalsFile,
+    Result, WebDataset, Writer, Yolo,
 };
 
 /// The formats that [`writer`] knows: the name, and what it is.
@@ -27,6 +27,7 @@ pub const FORMATS: &[(&str, &str)] = &[
 /// | format | options |
 /// |---|---|
 /// | `frames` | `depth=npy\|kitti\|exr`, `flow=npy\|flo\|kitti`, `normals=npy\|exr` |
+/// | `webdataset` | `segmentation=npy.gz\|npy` |
 /// | `webdataset`, `hf-parquet`, `mcap` | `samples=N` in a file, 100 |
 ///
 /// ```
@@ -49,10 +50,7 @@ pub fn writer(spec: &str) -> Result<Box<dyn Writer>> {
     let mut options = Options::parse(name, options)?;
     let writer: Box<dyn Writer> = match name {
         "frames" => Box::new(frames(&mut options)?),
-        "webdataset" => Box::new(match options.samples()? {
-            Some(samples) => WebDataset::new().with_samples_per_file(samples),
-            None => WebDataset::new(),
-        }),
+        "webdataset" => Box::new(webdataset(&mut options)?),
         "coco" => Box::new(Coco::new()),
         #[cfg(feature = "parquet")]
         "hf-parquet" => Box::new(match options.samples()? {
@@ -105,6 +103,16 @@ fn frames(options: &mut Options<'_>) -> Result<Frames> {
         .with_depth(options.choice("depth", &depth)?.unwrap_or_default())
         .with_flow(options.choice("flow", &flow)?.unwrap_or_default())
         .with_normals(options.choice("normals", &normals)?.unwrap_or_default()))
+}
+
+fn webdataset(options: &mut Options<'_>) -> Result<WebDataset> {
+    let labels = [("npy.gz", LabelFile::NpyGz), ("npy", LabelFile::Npy)];
+    let labels = options.choice("segmentation", &labels)?;
+    let format = WebDataset::new().with_labels(labels.unwrap_or_default());
+    Ok(match options.samples()? {
+        Some(samples) => format.with_samples_per_file(samples),
+        None => format,
+    })
 }
 
 /// What stands behind the name, taken out as it is understood.

@@ -15,7 +15,7 @@ use crate::{
     Writer,
     encode::{
         array::{self, IdBits},
-        png,
+        gzip, png,
     },
     record,
 };
@@ -26,25 +26,38 @@ const VERSION: u32 = 1;
 const BLOCK: usize = 512;
 const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
+/// How segmentation lies in the shards of [`WebDataset`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LabelFile {
+    /// `.npy.gz`: a thirtieth of the array, which loaders unpack by themselves.
+    #[default]
+    NpyGz,
+    /// `.npy`, for readers that do not.
+    Npy,
+}
+
 /// WebDataset: tar shards in which each sample's files stand one after the other,
 /// named by the sample's key.
 ///
 /// ```text
 /// train-000000.tar
-///   000000.rgb.png            8-bit RGB, sRGB
-///   000000.depth.npy          (height, width) f32, metres, inf: nothing there
-///   000000.segmentation.npy   (height, width) u16, or u32 where IDs may not fit; 0: no object
-///   000000.normals.npy        (height, width, 3) f32
-///   000000.flow.npy           (height, width, 3) f32: u, v, valid
-///   000000.json               the record: time, camera, objects
+///   000000.rgb.png              8-bit RGB, sRGB
+///   000000.depth.npy            (height, width) f32, metres, inf: nothing there
+///   000000.segmentation.npy.gz  (height, width) u16, or u32 where IDs may not fit; 0: no object
+///   000000.normals.npy          (height, width, 3) f32
+///   000000.flow.npy             (height, width, 3) f32: u, v, valid
+///   000000.json                 the record: time, camera, objects
 /// frames.jsonl                one line per sample
 /// ```
 ///
 /// With several cameras, their names come first: `000000.left.rgb.png`. Labels are
-/// arrays, because the usual picture decoder makes 8 bits of 16.
+/// arrays, because the usual picture decoder makes 8 bits of 16; loaders unpack `.gz`
+/// by themselves.
 #[derive(Debug)]
 pub struct WebDataset {
     samples_per_file: NonZeroU64,
+    labels: LabelFile,
     shard: OpenShard,
     /// Bytes in the shard before the last sample.
     before: u64,
@@ -55,6 +68,7 @@ impl Default for WebDataset {
     fn default() -> Self {
         Self {
             samples_per_file: SAMPLES_PER_FILE,
+            labels: LabelFile::default(),
             shard: OpenShard::default(),
             before: 0,
             plan: None,
@@ -72,6 +86,13 @@ impl WebDataset {
     #[must_use]
     pub fn with_samples_per_file(mut self, samples: NonZeroU64) -> Self {
         self.samples_per_file = samples;
+        self
+    }
+
+    /// With segmentation in such files.
+    #[must_use]
+    pub fn with_labels(mut self, labels: LabelFile) -> Self {
+        self.labels = labels;
         self
     }
 
@@ -111,6 +132,7 @@ impl Writer for WebDataset {
         Ok(Arc::new(TarEncoder {
             cameras: cameras(plan),
             ids: ids::bits(plan),
+            labels: self.labels,
             shards: self.shards(),
         }))
     }
@@ -150,7 +172,9 @@ impl Writer for WebDataset {
         Ok(Card::new(
             NAME,
             VERSION,
-            plan.map_or(Value::Null, |plan| describe(plan, &self.shards())),
+            plan.map_or(Value::Null, |plan| {
+                describe(plan, &self.shards(), self.labels)
+            }),
         ))
     }
 }
@@ -166,18 +190,19 @@ fn cameras(plan: &Plan) -> Vec<String> {
     folders.iter().map(dotted).collect()
 }
 
-fn extension(modality: Modality) -> &'static str {
+fn extension(modality: Modality, labels: LabelFile) -> &'static str {
     match modality {
         Modality::Rgb => "png",
+        Modality::Segmentation if labels == LabelFile::NpyGz => "npy.gz",
         _ => "npy",
     }
 }
 
-fn describe(plan: &Plan, shards: &Shards) -> Value {
+fn describe(plan: &Plan, shards: &Shards, labels: LabelFile) -> Value {
     let images = describe::images(plan, |modality| {
         let (array, unit) = describe::array(modality, ids::bits(plan));
         let member = |camera: &String| {
-            let extension = extension(modality);
+            let extension = extension(modality, labels);
             format!(
                 "{}/{{index:06}}.{camera}{modality}.{extension}",
                 shards.pattern()
@@ -204,7 +229,23 @@ fn describe(plan: &Plan, shards: &Shards) -> Value {
 struct TarEncoder {
     cameras: Vec<String>,
     ids: IdBits,
+    labels: LabelFile,
     shards: Shards,
+}
+
+impl TarEncoder {
+    /// An image as a member of this name.
+    fn member(&self, index: u64, path: String, pixels: &Pixels) -> Result<EncodedFile> {
+        if let Pixels::Rgb(rgb) = pixels {
+            return Ok(EncodedFile::new(path, Vec::new(), png::picture(rgb)?));
+        }
+        let (head, body) = array::npy(index, pixels, self.ids)?;
+        if pixels.modality() == Modality::Segmentation && self.labels == LabelFile::NpyGz {
+            let packed = gzip::compress(&head, &body)?;
+            return Ok(EncodedFile::new(path, Vec::new(), packed));
+        }
+        Ok(EncodedFile::new(path, head, body))
+    }
 }
 
 impl Encoder for TarEncoder {
@@ -214,19 +255,15 @@ impl Encoder for TarEncoder {
         for (view, (camera, seen)) in self.cameras.iter().zip(&sample.views).enumerate() {
             for pixels in &seen.images {
                 let modality = pixels.modality();
-                let path = format!("{index:06}.{camera}{modality}.{}", extension(modality));
-                let file = match pixels {
-                    Pixels::Rgb(rgb) => EncodedFile::new(path, Vec::new(), png::picture(rgb)?),
-                    other => {
-                        let (head, body) = array::npy(index, other, self.ids)?;
-                        EncodedFile::new(path, head, body)
-                    }
-                };
+                let extension = extension(modality, self.labels);
+                let path = format!("{index:06}.{camera}{modality}.{extension}");
+                let file = self.member(index, path, pixels)?;
                 fits_tar(&file)?;
                 files.push(file.showing(view, modality));
             }
         }
-        let text = record::line(sample, &Encoded::new(index, Vec::new()))?;
+        let gist = record::Gist::of(sample)?;
+        let text = record::line(sample, &gist, &Encoded::new(index, Vec::new()))?;
         files.push(EncodedFile::new(
             format!("{index:06}.json"),
             Vec::new(),
@@ -234,6 +271,7 @@ impl Encoder for TarEncoder {
         ));
         let mut encoded = Encoded::new(index, files);
         encoded.shard = Some(self.shards.path(index));
+        encoded.gist = Some(gist);
         Ok(encoded)
     }
 }

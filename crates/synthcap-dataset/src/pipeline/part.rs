@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::{
-    AppendFile, Encoded, Encoder, Plan, Records, Result, Sample, Staging, Writer, card,
+    AppendFile, Encoded, EncodedFile, Encoder, Plan, Records, Result, Sample, Staging, Writer,
+    card,
     manifest::{self, Contents},
     record,
 };
@@ -21,9 +22,19 @@ pub(super) struct Ready {
 impl Ready {
     /// Encodes a sample; runs on several threads.
     pub(super) fn new(encoder: &dyn Encoder, sample: &Sample) -> Result<Self> {
-        let encoded = encoder.encode(sample)?;
-        let line = record::line(sample, &encoded)?;
+        let mut encoded = encoder.encode(sample)?;
+        let gist = match encoded.gist.take() {
+            Some(gist) => gist,
+            None => record::Gist::of(sample)?,
+        };
+        let line = record::line(sample, &gist, &encoded)?;
         Ok(Self { encoded, line })
+    }
+
+    /// Bytes of its files and its record.
+    pub(super) fn len_bytes(&self) -> u64 {
+        let files = self.encoded.files.iter().map(EncodedFile::len_bytes);
+        files.sum::<u64>() + self.line.len() as u64
     }
 }
 

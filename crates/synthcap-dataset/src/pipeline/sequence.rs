@@ -137,6 +137,7 @@ impl Sequencer {
                 return Err(error);
             }
         }
+        self.staging.wrote(ready.iter().map(Ready::len_bytes).sum());
         self.written += 1;
         let stash = self
             .preview
@@ -193,6 +194,8 @@ impl Sequencer {
             self.staging.discard()?;
             return Ok(summary);
         }
+        // The disk takes in the last samples while the rest is made.
+        self.staging.send();
         // The set is worth keeping without a preview, so that comes before the space
         // kept for the indices is given back.
         if let Err(error) = self.write_preview() {

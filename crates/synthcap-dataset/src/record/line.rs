@@ -1,7 +1,10 @@
 //! One line of the index.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::{Map, Value};
+use serde_json::{
+    Map, Value,
+    value::{RawValue, to_raw_value},
+};
 use synthcap::{
     Box2, Box3, Convention, Intrinsics, Modality, ObjectState, ObjectView, Pixels, Rotator,
     Transform, Vec3, frame::FlowDirection,
@@ -19,7 +22,7 @@ struct SampleRecord<'a> {
     sim_time_s: Option<f64>,
     seed: u64,
     views: Vec<ViewRecord<'a>>,
-    objects: Vec<ObjectRecord<'a>>,
+    objects: &'a RawValue,
     randomization: &'a Map<String, Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shard: Option<&'a str>,
@@ -98,8 +101,37 @@ struct ObjectViewRecord {
     visibility: f32,
 }
 
+/// What every record of a sample says, in a format and in the index: worked out once,
+/// since it takes a look at every pixel and most of the text.
+#[derive(Clone, Debug)]
+pub(crate) struct Gist {
+    /// Of each view.
+    depths: Vec<Option<DepthRange>>,
+    objects: Box<RawValue>,
+}
+
+impl Gist {
+    pub(crate) fn of(sample: &Sample) -> Result<Self> {
+        let depth = |view: &SampleView| match view.image(Modality::Depth) {
+            Some(Pixels::Depth(depth)) => DepthRange::of(depth.metres()),
+            _ => None,
+        };
+        let objects: Vec<_> = sample.objects.iter().map(ObjectRecord::from).collect();
+        Ok(Self {
+            depths: sample.views.iter().map(depth).collect(),
+            objects: to_raw_value(&objects).map_err(|e| Error::internal("record", &e))?,
+        })
+    }
+}
+
+impl PartialEq for Gist {
+    fn eq(&self, other: &Self) -> bool {
+        self.depths == other.depths && self.objects.get() == other.objects.get()
+    }
+}
+
 /// The line of a sample, with its newline.
-pub(crate) fn line(sample: &Sample, encoded: &Encoded) -> Result<Vec<u8>> {
+pub(crate) fn line(sample: &Sample, gist: &Gist, encoded: &Encoded) -> Result<Vec<u8>> {
     let views = sample.views.iter().enumerate();
     let others = encoded.files.iter().filter(|file| file.image().is_none());
     let record = SampleRecord {
@@ -108,21 +140,22 @@ pub(crate) fn line(sample: &Sample, encoded: &Encoded) -> Result<Vec<u8>> {
         sim_time_s: sample.sim_time.map(|time| time.as_secs_f64()),
         seed: sample.seed,
         views: views
-            .map(|(i, view)| ViewRecord::new(i, view, encoded))
+            .map(|(i, view)| ViewRecord::new(i, view, gist, encoded))
             .collect(),
-        objects: sample.objects.iter().map(ObjectRecord::from).collect(),
+        objects: &gist.objects,
         randomization: &sample.randomization,
         shard: encoded.shard.as_deref(),
         files: others.map(FileRecord::from).collect(),
         detail: &encoded.detail,
     };
-    let mut line = serde_json::to_vec(&record).map_err(|e| Error::internal("record", &e))?;
+    let mut line = Vec::with_capacity(gist.objects.get().len() + 4096);
+    serde_json::to_writer(&mut line, &record).map_err(|e| Error::internal("record", &e))?;
     line.push(b'\n');
     Ok(line)
 }
 
 impl<'a> ViewRecord<'a> {
-    fn new(place: usize, view: &'a SampleView, encoded: &Encoded) -> Self {
+    fn new(place: usize, view: &'a SampleView, gist: &Gist, encoded: &Encoded) -> Self {
         let images = encoded.files.iter().filter_map(|file| {
             let (of, modality) = file.image()?;
             (of == place).then(|| (modality, FileRecord::from(file)))
@@ -140,10 +173,7 @@ impl<'a> ViewRecord<'a> {
                 Some(Pixels::Flow(flow)) => Some(direction(flow.direction())),
                 _ => None,
             },
-            depth: match view.image(Modality::Depth) {
-                Some(Pixels::Depth(depth)) => DepthRange::of(depth.metres()),
-                _ => None,
-            },
+            depth: gist.depths.get(place).copied().flatten(),
             files: Files(files),
         }
     }

@@ -9,7 +9,7 @@ pub use read::{
     RecordReader, Records, SampleRecord, ViewRecord,
 };
 
-pub(crate) use line::line;
+pub(crate) use line::{Gist, line};
 
 /// The name of the index.
 pub(crate) const FILE_NAME: &str = "frames.jsonl";

@@ -260,27 +260,3 @@ fn write_chunks(path: &Path, chunks: &[&[u8]]) -> io::Result<()> {
     let mut file = File::create(path)?;
     chunks.iter().try_for_each(|chunk| file.write_all(chunk))
 }
-
-/// Brings everything under a folder to the disk.
-#[cfg(target_os = "linux")]
-pub(super) fn flush(folder: &Path) -> Result<()> {
-    // One call for the whole file system: a sync of each of a hundred thousand
-    // files would take longer than writing them.
-    let flushed = File::open(folder).and_then(|f| rustix::fs::syncfs(&f).map_err(io::Error::from));
-    flushed.map_err(|e| Error::io("flush", folder, e))
-}
-
-/// Brings the files right under a folder to the disk: the manifest and the index,
-/// whose hashes tell whether the others are whole.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn flush(folder: &Path) -> Result<()> {
-    let flush = |entry: io::Result<fs::DirEntry>| {
-        let path = entry?.path();
-        if path.is_file() {
-            fs::OpenOptions::new().append(true).open(path)?.sync_all()?;
-        }
-        Ok(())
-    };
-    let flushed = fs::read_dir(folder).and_then(|mut entries| entries.try_for_each(flush));
-    flushed.map_err(|e| Error::io("flush", folder, e))
-}

@@ -18,6 +18,7 @@
 //! folder, since the list of what moves is written first.
 
 mod commit;
+mod disk;
 mod files;
 mod resume;
 
@@ -31,6 +32,7 @@ use std::{
 
 pub use files::{AppendFile, ShardFile};
 
+use self::disk::Disk;
 use crate::{Error, ErrorKind, Result, journal, manifest};
 
 /// Where a set lies until it is finished.
@@ -72,6 +74,7 @@ pub struct Staging {
     known_folders: HashSet<PathBuf>,
     /// Space kept for the end, beyond what is always kept.
     kept_free: u64,
+    disk: Disk,
     /// Other writers stay out as long as this is open.
     _lock: File,
 }
@@ -118,6 +121,7 @@ impl Staging {
             let _ = fs::remove_file(partial.join(journal::FILE_NAME));
         }
         fs::create_dir_all(&data).map_err(|e| Error::io("make the folder", &data, e))?;
+        let disk = Disk::open(&partial)?;
         let staging = Self {
             root,
             partial,
@@ -127,6 +131,7 @@ impl Staging {
             scope: PathBuf::new(),
             known_folders: HashSet::new(),
             kept_free: 0,
+            disk,
             _lock: lock,
         };
         match staging.reserve() {
@@ -181,7 +186,18 @@ impl Staging {
 
     /// Brings what was written to the disk.
     pub(crate) fn flush(&self) -> Result<()> {
-        files::flush(&self.data())
+        self.disk.flush(&self.data())
+    }
+
+    /// So many bytes more were written, whichever files they are in. They go to the
+    /// disk while others are written.
+    pub(crate) fn wrote(&mut self, bytes: u64) {
+        self.disk.wrote(bytes);
+    }
+
+    /// Sends what was written to the disk, without waiting for it.
+    pub(crate) fn send(&mut self) {
+        self.disk.send();
     }
 
     fn reserve(&self) -> Result<()> {
@@ -232,7 +248,8 @@ impl Staging {
     }
 
     /// Throws away what was written. The old set, if there is one, stays.
-    pub(crate) fn discard(self) -> Result<()> {
+    pub(crate) fn discard(mut self) -> Result<()> {
+        self.disk.end();
         clear(&self.partial)?;
         if self.made_root {
             let removed = fs::remove_dir(&self.root);
@@ -253,12 +270,13 @@ impl Staging {
     /// Puts the set in its place and says where that is. An incomplete one does not replace a set that
     /// stood there before: it stays beside it, valid in itself.
     /// The journal of one that is not the whole set stays with it.
-    pub(crate) fn finish(self, complete: bool, whole: bool) -> Result<PathBuf> {
+    pub(crate) fn finish(mut self, complete: bool, whole: bool) -> Result<PathBuf> {
         self.release_reserve();
+        self.disk.end();
         if !complete && !self.old.is_empty() {
             return Ok(self.data());
         }
-        files::flush(&self.data())?;
+        self.flush()?;
         commit::run(&self.root, &self.partial, &self.old)?;
         if whole || !self.keeps_journal {
             clear(&self.partial)?;

@@ -1,5 +1,7 @@
 //! Images as they lie in files, read back.
 
+use crate::encode::gzip;
+
 /// The numbers of an image file, row by row.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Array {
@@ -18,12 +20,22 @@ pub(crate) enum Numbers {
 }
 
 impl Array {
-    /// Reads PNG and `.npy`; `None` for other kinds of files, which are left alone.
+    /// Reads PNG and `.npy`, also compressed; `None` for other kinds of files, which
+    /// are left alone.
     ///
     /// # Errors
     ///
     /// What is wrong with the file.
     pub(crate) fn read(bytes: &[u8]) -> Result<Option<Self>, String> {
+        if bytes.starts_with(b"\x1f\x8b") {
+            let content =
+                gzip::decompress(bytes).map_err(|e| format!("is a broken gzip file: {e}"))?;
+            return Self::plain(&content);
+        }
+        Self::plain(bytes)
+    }
+
+    fn plain(bytes: &[u8]) -> Result<Option<Self>, String> {
         if bytes.starts_with(b"\x89PNG") {
             return png(bytes).map(Some);
         }

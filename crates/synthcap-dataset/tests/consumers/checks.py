@@ -99,6 +99,12 @@ def webdataset(out, loaded, expected):
         assert len({key for key, _ in keys[start : start + per_sample]}) == 1
 
 
+def webdataset_datasets(_out, loaded, expected):
+    same_pixels(loaded, expected, "rgb", "depth", "segmentation", "normals", "flow")
+    for ours in loaded:
+        assert ours["segmentation"].dtype == np.uint16
+
+
 def coco(out, loaded, expected):
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
@@ -234,6 +240,7 @@ CHECKS = {
     "frames-options": frames_options,
     "frames-kitti": frames_kitti,
     "webdataset": webdataset,
+    "webdataset-datasets": webdataset_datasets,
     "coco": coco,
     "hf-parquet": hf_parquet,
     "imagefolder": imagefolder,
@@ -246,7 +253,7 @@ CHECKS = {
 
 def reader(out, name):
     """How to get the bytes of a path that a record names."""
-    if name == "webdataset":
+    if name.startswith("webdataset"):
         return lambda record, path: tarfile.open(out / record["shard"]).extractfile(path).read()
     if name == "hf-parquet":
         return parquet_reader(out)

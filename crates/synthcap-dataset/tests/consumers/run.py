@@ -28,6 +28,7 @@ FORMATS = {
     "frames-options": "frames:depth=exr,flow=flo,normals=exr",
     "frames-kitti": "frames:depth=kitti,flow=kitti",
     "webdataset": "webdataset:samples=4",
+    "webdataset-datasets": "webdataset:samples=4",
     "coco": "coco",
     "hf-parquet": "hf-parquet:samples=4",
     "imagefolder": "imagefolder",

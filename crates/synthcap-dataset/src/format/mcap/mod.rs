@@ -353,12 +353,14 @@ impl Encoder for MessageEncoder {
                 ));
             }
         }
-        let mut record = record::line(sample, &Encoded::new(index, Vec::new()))?;
+        let gist = record::Gist::of(sample)?;
+        let mut record = record::line(sample, &gist, &Encoded::new(index, Vec::new()))?;
         record.pop_if(|last| *last == b'\n');
         files.push(message(RECORDS.to_owned(), record));
         let mut encoded = Encoded::new(index, files);
         encoded.shard = Some(self.shards.path(index));
         encoded.detail = json!({ "log_time_ns": time.as_nanos() as u64 });
+        encoded.gist = Some(gist);
         Ok(encoded)
     }
 }
