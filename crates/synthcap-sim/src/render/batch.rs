@@ -158,10 +158,8 @@ impl<'b> Batch<'b> {
         }
         let [left_top, right_top, left_bottom, right_bottom] =
             rays.map(|ray| tone(shader.background(&ray) * shader.lights.exposure));
-        let share = |i: u32, count: usize| i as f32 / (count - 1).max(1) as f32;
         for (x, y) in block.pixels() {
-            let down = share(y - block.y.start, block.y.len());
-            let across = share(x - block.x.start, block.x.len());
+            let (across, down) = block.shares(x, y);
             let left = left_top.lerp(left_bottom, down);
             let right = right_top.lerp(right_bottom, down);
             self.colors[area.index(x, y)] = left.lerp(right, across);

@@ -25,10 +25,9 @@ pub(crate) fn ids(shot: &Shot<'_>, out: &mut [u32]) {
 /// Unit normals of the geometry in wire axes, towards the viewer, into `out`; zero
 /// where nothing is.
 pub(crate) fn normals(shot: &Shot<'_>, out: &mut [[f32; 3]]) {
-    let none = || (u32::MAX, u32::MAX, Vec3A::ZERO);
     shot.map_into(
         out,
-        |_| none(),
+        |_| (u32::MAX, u32::MAX, Vec3A::ZERO),
         |(instance, triangle, normal), x, y, hit| {
             if hit.is_miss() {
                 return [0.0; 3];

@@ -4,9 +4,11 @@
 //! from its hits; colour starts from them and adds rays of its own.
 
 mod batch;
+mod cluster;
 mod color;
 mod flow;
 mod labels;
+mod mirror;
 mod occlusion;
 mod patch;
 mod raster;
@@ -71,6 +73,16 @@ impl Block {
     /// The place of a pixel among them.
     fn index(&self, x: u32, y: u32) -> usize {
         (y - self.y.start) as usize * self.x.len() + (x - self.x.start) as usize
+    }
+
+    /// How far a pixel lies between the first column and the last, and between the
+    /// first row and the last; 0 to 1.
+    fn shares(&self, x: u32, y: u32) -> (f32, f32) {
+        let share = |i: u32, count: usize| i as f32 / (count - 1).max(1) as f32;
+        (
+            share(x - self.x.start, self.x.len()),
+            share(y - self.y.start, self.y.len()),
+        )
     }
 
     /// Its parts of so many pixels in each direction.

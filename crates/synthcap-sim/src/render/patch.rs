@@ -134,16 +134,15 @@ impl Patch {
         picture: &Picture<'_>,
         sight: &Sight,
     ) -> impl Iterator<Item = ((u32, u32), Vec3A)> {
-        let share = |i: u32, count: usize| i as f32 / (count - 1).max(1) as f32;
         let exposure = picture.shader.lights.exposure;
         let [left_top, right_top, left_bottom, right_bottom] = &self.light;
         let block = &self.block;
         block.y.clone().flat_map(move |y| {
-            let down = share(y - block.y.start, block.y.len());
+            let (_, down) = block.shares(block.x.start, y);
             let left = left_top.lerp(left_bottom, down);
             let right = right_top.lerp(right_bottom, down);
             block.x.clone().map(move |x| {
-                let light = left.lerp(&right, share(x - block.x.start, block.x.len()));
+                let light = left.lerp(&right, block.shares(x, y).0);
                 let color = picture.shader.color(picture.shot.hit(x, y), light.width);
                 let question = self.sun.get(block.index(x, y));
                 let sunlit = question.is_some_and(|q| !sight.is_hidden(*q));

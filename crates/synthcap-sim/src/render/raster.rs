@@ -22,8 +22,6 @@ use crate::{
 const LANES: usize = 4;
 /// Marks a position where nothing was found.
 const NONE: u32 = u32::MAX;
-/// So many packets are fetched together.
-const FETCHED: usize = 8;
 /// After so many packets it is found out again what is hidden.
 const REFRESH: usize = 32;
 
@@ -136,7 +134,7 @@ impl<'a> Canvas<'a> {
         let mesh = &instance.mesh;
         // Most are not in the processor's cache; fetched together they take hardly
         // longer than one.
-        let mut waiting = [0; FETCHED];
+        let mut waiting = [0; Packet::FETCHED];
         let mut count = 0;
         let mut draw_all = |packets: &[u32]| {
             packets
@@ -150,7 +148,7 @@ impl<'a> Canvas<'a> {
         mesh.visit_region(&region.local(instance), |packet| {
             waiting[count] = packet;
             count += 1;
-            if count == FETCHED {
+            if count == Packet::FETCHED {
                 draw_all(&waiting);
                 count = 0;
             }

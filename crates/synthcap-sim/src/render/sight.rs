@@ -7,7 +7,7 @@
 
 use glam::{Vec2, Vec3A, Vec4};
 
-use super::raster::lens;
+use super::{cluster::Cluster, raster::lens};
 use crate::{
     camera::{Eye, NEAR_M},
     mesh::{Facets, Lens, Packet, Shaft},
@@ -16,10 +16,6 @@ use crate::{
     tree::Ray,
 };
 
-/// How many points are looked at together.
-const LANES: usize = 4;
-/// So many of these make a cluster.
-const GROUPS: usize = 16;
 /// Clusters are looked at together while the bounds of all are not larger than
 /// this many times theirs.
 const LOOSE: f32 = 3.0;
@@ -27,9 +23,6 @@ const LOOSE: f32 = 3.0;
 /// With more packets of triangles than this for each cluster, points are looked at
 /// with a ray each.
 const CROWD: usize = 64;
-/// So many packets are fetched together.
-const FETCHED: usize = 8;
-
 /// Where lines of sight lead to.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum View<'a> {
@@ -39,147 +32,7 @@ pub(super) enum View<'a> {
     Along(&'a [Vec3A; 3]),
 }
 
-/// Points that lie near each other.
-#[derive(Clone, Debug)]
-struct Cluster {
-    /// An instance that hides none of them.
-    own: Option<u32>,
-    count: usize,
-    columns: [Vec4; GROUPS],
-    rows: [Vec4; GROUPS],
-    nearness: [Vec4; GROUPS],
-    /// First columns and rows, and last ones, of four groups each.
-    bounds: [[Vec4; 4]; GROUPS / LANES],
-    /// Of column, row and nearness.
-    low: Vec3A,
-    high: Vec3A,
-    /// A bit for each point.
-    hidden: u64,
-}
-
-impl Cluster {
-    const SIZE: usize = LANES * GROUPS;
-
-    fn new(own: Option<u32>) -> Self {
-        Self {
-            own,
-            count: 0,
-            columns: [Vec4::ZERO; GROUPS],
-            rows: [Vec4::ZERO; GROUPS],
-            // Nothing hides the places that are not used.
-            nearness: [Vec4::INFINITY; GROUPS],
-            // Groups that are not used lie nowhere.
-            bounds: [[Vec4::NAN; 4]; GROUPS / LANES],
-            low: Vec3A::INFINITY,
-            high: Vec3A::NEG_INFINITY,
-            hidden: 0,
-        }
-    }
-
-    fn push(&mut self, place: Vec3A) {
-        let (group, lane) = (self.count / LANES, self.count % LANES);
-        self.columns[group][lane] = place.x;
-        self.rows[group][lane] = place.y;
-        self.nearness[group][lane] = place.z;
-        self.low = self.low.min(place);
-        self.high = self.high.max(place);
-        self.count += 1;
-    }
-
-    fn groups(&self) -> usize {
-        self.count.div_ceil(LANES)
-    }
-
-    fn is_hidden(&self) -> bool {
-        self.hidden == u64::MAX >> (Self::SIZE - self.count)
-    }
-
-    /// Counts columns, rows and nearness from another place.
-    fn rebase(&mut self, origin: Vec3A) {
-        self.low -= origin;
-        self.high -= origin;
-        for group in 0..self.groups() {
-            self.columns[group] -= Vec4::splat(origin.x);
-            self.rows[group] -= Vec4::splat(origin.y);
-            self.nearness[group] -= Vec4::splat(origin.z);
-        }
-    }
-
-    /// A bit for each group whose bounds meet those of a triangle.
-    #[inline(always)]
-    fn groups_near(&self, facets: &Facets, lane: usize) -> u32 {
-        let [left, top] = facets.low.map(|low| Vec4::splat(low[lane]));
-        let [right, bottom] = facets.high.map(|high| Vec4::splat(high[lane]));
-        let mut near = 0;
-        for (i, [columns, rows, last_columns, last_rows]) in self.bounds.iter().enumerate() {
-            let meet = columns.cmple(right)
-                & rows.cmple(bottom)
-                & last_columns.cmpge(left)
-                & last_rows.cmpge(top);
-            near |= meet.bitmask() << (i * LANES);
-        }
-        near
-    }
-
-    /// Bounds of each group, once all points are there.
-    fn bound(&mut self) {
-        for group in 0..self.groups() {
-            let count = LANES.min(self.count - group * LANES);
-            let (first, lane) = (group / LANES, group % LANES);
-            for (axis, numbers) in [&self.columns[group], &self.rows[group]].iter().enumerate() {
-                let numbers = &numbers.to_array()[..count];
-                let low = numbers.iter().fold(f32::INFINITY, |a, b| a.min(*b));
-                let high = numbers.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
-                self.bounds[first][axis][lane] = low;
-                self.bounds[first][axis + 2][lane] = high;
-            }
-        }
-    }
-
-    /// Finds out with a ray each which of its points are hidden.
-    fn trace(&mut self, tracer: &Tracer, view: View<'_>) {
-        let mut likely = None;
-        for point in 0..self.count {
-            let (group, lane) = (point / LANES, point % LANES);
-            let at = |numbers: &[Vec4; GROUPS]| numbers[group][lane];
-            let place = Vec3A::new(at(&self.columns), at(&self.rows), at(&self.nearness));
-            let hidden = tracer.blocked(view.ray(place), self.own, &mut likely);
-            self.hidden |= u64::from(hidden) << point;
-        }
-    }
-
-    /// Finds out which of its points four triangles hide.
-    #[inline(always)]
-    fn hide(&mut self, facets: &Facets, limit: Vec4) {
-        let (low, high) = (flat(self.low), flat(self.high));
-        let mut reaching = facets.around(low, high);
-        if reaching == 0 {
-            return;
-        }
-        reaching &= facets.reaching(low, high, self.low.z);
-        if reaching == 0 {
-            return;
-        }
-        let single = facets.single();
-        while reaching != 0 {
-            let lane = reaching.trailing_zeros() as usize;
-            let facet = single[lane].spread();
-            reaching &= reaching - 1;
-            let mut near = self.groups_near(facets, lane);
-            while near != 0 {
-                let group = near.trailing_zeros() as usize;
-                near &= near - 1;
-                let values = facet.at(self.columns[group], self.rows[group]);
-                let nearness = values.nearness();
-                let met =
-                    values.covers() & nearness.cmpgt(self.nearness[group]) & nearness.cmple(limit);
-                self.hidden |= u64::from(met.bitmask()) << (group * LANES);
-            }
-        }
-    }
-}
-
-fn flat(place: Vec3A) -> Vec2 {
+pub(super) fn flat(place: Vec3A) -> Vec2 {
     Vec2::new(place.x, place.y)
 }
 
@@ -205,7 +58,7 @@ impl Sight {
     /// row and the greatest nearness of what does not hide it. The instance `own`
     /// is known not to hide it.
     pub(super) fn ask(&mut self, own: Option<u32>, place: Vec3A) -> Question {
-        let fits = |cluster: &Cluster| cluster.own == own && cluster.count < Cluster::SIZE;
+        let fits = |cluster: &Cluster| cluster.own == own && !cluster.is_full();
         let recent = &self.clusters[self.first..];
         let index = match recent.iter().rposition(fits) {
             Some(index) => self.first + index,
@@ -215,8 +68,8 @@ impl Sight {
             }
         };
         let cluster = &mut self.clusters[index];
-        cluster.push(place);
-        Question((index * Cluster::SIZE + cluster.count - 1) as u32)
+        let point = cluster.push(place);
+        Question((index * Cluster::SIZE + point) as u32)
     }
 
     /// Answers all questions.
@@ -231,7 +84,7 @@ impl Sight {
             index as usize / Cluster::SIZE,
             index as usize % Cluster::SIZE,
         );
-        self.clusters[cluster].hidden >> point & 1 == 1
+        self.clusters[cluster].hides(point)
     }
 }
 
@@ -303,15 +156,14 @@ fn examine(
 ) {
     let origin = view.origin(low);
     for cluster in &mut *clusters {
-        cluster.rebase(origin);
-        cluster.bound();
+        cluster.settle(origin);
     }
     let limit = Vec4::splat(view.limit());
     for of_one in found.chunk_by(|a, b| a.0 == b.0) {
         let index = of_one[0].0;
         let instance = &tracer.instances()[index as usize];
         let picture = Picture::new(view, origin, tracer, instance);
-        for packets in of_one.chunks(FETCHED) {
+        for packets in of_one.chunks(Packet::FETCHED) {
             let packets = packets
                 .iter()
                 .map(|&(_, packet)| instance.mesh.packet(packet));
@@ -338,7 +190,7 @@ impl View<'_> {
     }
 
     /// The line of sight of a point.
-    fn ray(self, place: Vec3A) -> Ray {
+    pub(super) fn ray(self, place: Vec3A) -> Ray {
         match self {
             Self::Eye(eye) => {
                 let ray = eye.ray(flat(place));
