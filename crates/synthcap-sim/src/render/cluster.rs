@@ -65,7 +65,7 @@ impl Cluster {
     }
 
     /// Whether a point is known to be hidden.
-    pub(super) fn hides(&self, point: usize) -> bool {
+    pub(super) fn has_hidden(&self, point: usize) -> bool {
         self.hidden >> point & 1 == 1
     }
 

@@ -84,7 +84,7 @@ impl Sight {
             index as usize / Cluster::SIZE,
             index as usize % Cluster::SIZE,
         );
-        self.clusters[cluster].hides(point)
+        self.clusters[cluster].has_hidden(point)
     }
 }
 
