@@ -7,7 +7,7 @@ use glam::{Affine3A, Vec3, vec3};
 use super::{
     Collider, MeshBuilder,
     builder::at,
-    lathe::{arc, lathe, smooth_profile, tube},
+    lathe::{arc, around, lathe, smooth_profile, tube},
     library::turned,
 };
 use crate::{material::Material, texture::Pattern};
@@ -19,7 +19,7 @@ fn fruit(material: Material, through: &[(f32, f32)], stem: Option<f32>) -> MeshB
         .step_by(2)
         .chain(through.last().copied())
         .collect();
-    let body = turned(material, &smooth_profile(through, 8), &hull);
+    let body = turned(material, &smooth_profile(through, 4), &hull);
     let Some(z) = stem else { return body };
     let path = [
         vec3(0.0, 0.0, z - 0.008),
@@ -48,10 +48,10 @@ pub(super) fn apple() -> MeshBuilder {
 
 pub(super) fn orange() -> MeshBuilder {
     let skin = Material::hex(0xe8821e, 0.38).patterned(Pattern::Speckles, 0xc25d0c);
-    let profile: Vec<_> = arc((0.0, 0.038), 0.038, -FRAC_PI_2, FRAC_PI_2, 32).collect();
+    let profile: Vec<_> = arc((0.0, 0.038), 0.038, -FRAC_PI_2, FRAC_PI_2, 20).collect();
     MeshBuilder::new()
         .part(skin)
-        .solid(&lathe(&profile, 72), at(0.0, 0.0, -0.038))
+        .solid(&lathe(&profile, around(0.038)), at(0.0, 0.0, -0.038))
         .collider(Collider::Ball { radius: 0.038 })
 }
 
@@ -111,6 +111,6 @@ pub(super) fn banana() -> MeshBuilder {
     });
     MeshBuilder::new()
         .part(Material::hex(0xf2cb3d, 0.4).patterned(Pattern::Fruit, 0xd9b23a))
-        .solid(&tube(&path, &radii, Vec3::Z, 20), Affine3A::IDENTITY)
+        .solid(&tube(&path, &radii, Vec3::Z, 16), Affine3A::IDENTITY)
         .collider(Collider::Hull(points.collect()))
 }

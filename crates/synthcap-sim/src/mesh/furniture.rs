@@ -4,7 +4,12 @@ use std::f32::consts::{FRAC_PI_2, TAU};
 
 use glam::{Affine3A, Quat, Vec3, vec3};
 
-use super::{Collider, MeshBuilder, builder::at, lathe::lathe, solids};
+use super::{
+    Collider, MeshBuilder,
+    builder::at,
+    lathe::{around, lathe},
+    solids,
+};
 use crate::{material::Material, texture::Pattern};
 
 /// Height of the table's top, metres.
@@ -116,7 +121,7 @@ pub(crate) fn rails(radius: f32) -> MeshBuilder {
             (outer, RAIL_HEIGHT_M),
             (inner, RAIL_HEIGHT_M),
         ];
-        builder = builder.solid(&lathe(&profile, 120), Affine3A::IDENTITY);
+        builder = builder.solid(&lathe(&profile, around(outer)), Affine3A::IDENTITY);
     }
     builder = builder.part(Material::hex(0x6b4a2f, 0.7).patterned(Pattern::Wood, 0x3f2a18));
     for i in 0..SLEEPERS {
@@ -143,14 +148,14 @@ pub(crate) fn stand() -> MeshBuilder {
     MeshBuilder::new()
         .part(wood)
         .solid(
-            &solids::cylinder(0.034, 0.007, 0.002, 48),
+            &solids::cylinder(0.034, 0.007, 0.002, around(0.034)),
             at(0.0, 0.0, 0.007),
         )
         .solid(
-            &solids::cylinder(0.005, STAND_HEIGHT_M / 2.0, 0.001, 24),
+            &solids::cylinder(0.005, STAND_HEIGHT_M / 2.0, 0.001, around(0.005)),
             at(0.0, 0.0, STAND_HEIGHT_M / 2.0),
         )
-        .solid(&solids::cylinder(0.003, 0.010, 0.0, 16), axle)
+        .solid(&solids::cylinder(0.003, 0.010, 0.0, around(0.003)), axle)
         .collider(Collider::Block {
             center: vec3(0.0, 0.0, 0.007),
             half_extent: vec3(0.034, 0.034, 0.007),

@@ -1,6 +1,6 @@
 //! Surfaces of revolution, and tubes along a path.
 
-use std::f32::consts::TAU;
+use std::f32::consts::{PI, TAU};
 
 use glam::{Vec2, Vec3};
 
@@ -9,6 +9,23 @@ use super::builder::{Solid, Vertex};
 /// Neighbouring pieces of a profile that turn by less than this are one smooth
 /// surface; a sharper turn is an edge. Cosine of 35 degrees.
 const CREASE_COS: f32 = 0.82;
+
+/// How far a flat piece may lie from the round shape that it stands for, metres: too
+/// little to see from any distance at which a whole thing is in the picture.
+const ROUNDNESS_M: f32 = 1e-4;
+
+/// How many flat pieces a circle needs to look round.
+pub(crate) fn around(radius: f32) -> usize {
+    let half_turn = (1.0 - ROUNDNESS_M / radius.max(2.0 * ROUNDNESS_M)).acos();
+    // A whole number of them in each quarter.
+    ((PI / half_turn / 4.0).ceil() as usize).max(2) * 4
+}
+
+/// How many flat pieces a rounded edge needs in an eighth of a turn; most edges are
+/// narrower than a pixel.
+pub(crate) fn edge_steps(radius: f32) -> usize {
+    ((radius / 1e-3).ceil() as usize).clamp(1, 4)
+}
 
 /// Turns a profile of (radius, height) pairs, metres, around the Z axis. The
 /// outside lies to the right of the way from the first point to the last, so a

@@ -10,7 +10,11 @@ use glam::{Affine3A, Vec3};
 use rayon::prelude::*;
 
 use super::{
-    Collider, Mesh, MeshBuilder, builder::Solid, fruit, lathe::lathe, props, solids, toys,
+    Collider, Mesh, MeshBuilder,
+    builder::Solid,
+    fruit,
+    lathe::{around, lathe},
+    props, solids, toys,
 };
 use crate::material::Material;
 
@@ -134,8 +138,9 @@ pub(super) fn turned(
     profile: &[(f32, f32)],
     hull: &[(f32, f32)],
 ) -> MeshBuilder {
+    let widest = profile.iter().map(|(r, _)| *r).fold(0.0, f32::max);
     MeshBuilder::new()
         .part(material)
-        .solid(&lathe(profile, 72), Affine3A::IDENTITY)
+        .solid(&lathe(profile, around(widest)), Affine3A::IDENTITY)
         .collider(props::rings(hull))
 }

@@ -7,7 +7,7 @@ use glam::{Affine3A, Quat, Vec3, vec3};
 use super::{
     Collider, MeshBuilder,
     builder::{Solid, at, box_collider},
-    lathe::{arc, lathe, smooth_profile, tube},
+    lathe::{arc, around, lathe, smooth_profile, tube},
     library::turned,
     solids,
 };
@@ -64,8 +64,11 @@ pub(super) fn mug() -> MeshBuilder {
             )
         })
         .collect();
-    let handle = tube(&path, &[0.0048; 25], Vec3::Y, 14);
-    let drink = lathe(&[(0.0, 0.074), (0.0375, 0.074), (0.0, 0.073)], 48);
+    let handle = tube(&path, &[0.0048; 25], Vec3::Y, 10);
+    let drink = lathe(
+        &[(0.0, 0.074), (0.0375, 0.074), (0.0, 0.073)],
+        around(0.0375),
+    );
     turned(
         Material::hex(0x2f6f8f, 0.12),
         &profile,
@@ -85,7 +88,7 @@ pub(super) fn bowl() -> MeshBuilder {
             (0.122, 0.068),
             (0.130, 0.085),
         ],
-        8,
+        5,
     ));
     profile.extend(smooth_profile(
         &[
@@ -95,11 +98,11 @@ pub(super) fn bowl() -> MeshBuilder {
             (0.045, 0.017),
             (0.0, 0.014),
         ],
-        8,
+        5,
     ));
     let body = MeshBuilder::new()
         .part(Material::hex(0xe9e2d2, 0.16).patterned(Pattern::Speckles, 0x6b7f8c))
-        .solid(&lathe(&profile, 96), Affine3A::IDENTITY)
+        .solid(&lathe(&profile, around(0.130)), Affine3A::IDENTITY)
         .collider(rings(&[(0.047, 0.0), (0.090, 0.016)]))
         .collider(rings(&[(0.050, 0.012), (0.092, 0.030)]));
     ring_of_blocks(
@@ -114,12 +117,12 @@ pub(super) fn plate() -> MeshBuilder {
     let mut profile = vec![(0.0, 0.0), (0.065, 0.0), (0.068, 0.004)];
     profile.extend(smooth_profile(
         &[(0.070, 0.004), (0.095, 0.009), (0.128, 0.018)],
-        8,
+        4,
     ));
     profile.extend(arc((0.128, 0.0195), 0.0015, -FRAC_PI_2, FRAC_PI_2, 4));
     profile.extend(smooth_profile(
         &[(0.126, 0.021), (0.095, 0.013), (0.072, 0.008), (0.0, 0.007)],
-        8,
+        4,
     ));
     turned(
         Material::hex(0xeeeeea, 0.1),
@@ -139,7 +142,7 @@ pub(super) fn bottle() -> MeshBuilder {
             (0.0155, 0.225),
             (0.0145, 0.275),
         ],
-        8,
+        4,
     ));
     profile.extend([
         (0.017, 0.276),
@@ -147,8 +150,11 @@ pub(super) fn bottle() -> MeshBuilder {
         (0.0145, 0.290),
         (0.0, 0.290),
     ]);
-    let label = lathe(&[(0.0374, 0.055), (0.0374, 0.130)], 64);
-    let cork = lathe(&[(0.012, 0.289), (0.0125, 0.305), (0.0, 0.306)], 32);
+    let label = lathe(&[(0.0374, 0.055), (0.0374, 0.130)], around(0.0374));
+    let cork = lathe(
+        &[(0.012, 0.289), (0.0125, 0.305), (0.0, 0.306)],
+        around(0.0125),
+    );
     turned(
         Material::hex(0x1e4a26, 0.06),
         &profile,
@@ -181,10 +187,10 @@ pub(super) fn can() -> MeshBuilder {
             (0.0275, 0.118),
         ],
     )
-    .solid(&lathe(&top, 64), Affine3A::IDENTITY)
+    .solid(&lathe(&top, around(0.033)), Affine3A::IDENTITY)
     .part(Material::hex(0xc23b32, 0.25).patterned(Pattern::Stripes, 0xf2efe6))
     .solid(
-        &lathe(&[(0.033, 0.008), (0.033, 0.108)], 72),
+        &lathe(&[(0.033, 0.008), (0.033, 0.108)], around(0.033)),
         Affine3A::IDENTITY,
     )
 }
@@ -198,7 +204,7 @@ pub(super) fn jar() -> MeshBuilder {
             (0.044, 0.07),
             (0.035, 0.092),
         ],
-        6,
+        4,
     );
     let lid = [
         (0.037, 0.090),
@@ -213,7 +219,7 @@ pub(super) fn jar() -> MeshBuilder {
         &[(0.038, 0.0), (0.044, 0.012), (0.044, 0.075), (0.038, 0.112)],
     )
     .part(Material::metal(0xd9b45a, 0.3))
-    .solid(&lathe(&lid, 64), Affine3A::IDENTITY)
+    .solid(&lathe(&lid, around(0.038)), Affine3A::IDENTITY)
 }
 
 pub(super) fn vase() -> MeshBuilder {
@@ -227,11 +233,11 @@ pub(super) fn vase() -> MeshBuilder {
             (0.024, 0.205),
             (0.034, 0.240),
         ],
-        8,
+        5,
     ));
     profile.extend(smooth_profile(
         &[(0.031, 0.241), (0.020, 0.205), (0.030, 0.17), (0.0, 0.12)],
-        6,
+        4,
     ));
     turned(
         Material::hex(0x274b7a, 0.1).patterned(Pattern::Marble, 0xe9eef2),
@@ -255,7 +261,7 @@ pub(super) fn candle() -> MeshBuilder {
         (0.012, 0.088),
         (0.0, 0.087),
     ];
-    let flame = smooth_profile(&[(0.0, 0.098), (0.0055, 0.106), (0.0, 0.126)], 8);
+    let flame = smooth_profile(&[(0.0, 0.098), (0.0055, 0.106), (0.0, 0.126)], 5);
     turned(
         Material::hex(0xf0e2c0, 0.45).patterned(Pattern::Speckles, 0xd8bf8c),
         &wax,
@@ -263,21 +269,22 @@ pub(super) fn candle() -> MeshBuilder {
     )
     .part(Material::hex(0x1a1410, 0.9))
     .solid(
-        &lathe(&[(0.0012, 0.085), (0.0012, 0.101)], 12),
+        &lathe(&[(0.0012, 0.085), (0.0012, 0.101)], around(0.0012)),
         Affine3A::IDENTITY,
     )
     .part(Material {
         emissive: vec3(6.0, 2.8, 0.7),
         ..Material::hex(0xffb347, 0.9)
     })
-    .solid(&lathe(&flame, 32), Affine3A::IDENTITY)
+    .solid(&lathe(&flame, around(0.0055)), Affine3A::IDENTITY)
 }
 
 pub(super) fn donut() -> MeshBuilder {
-    let glaze = Solid::grid(80, 20, |column, row| {
-        let turn = (column % 80) as f32 / 80.0 * TAU;
+    let (columns, rows) = (around(0.046), 10);
+    let glaze = Solid::grid(columns, rows, |column, row| {
+        let turn = (column % columns) as f32 / columns as f32 * TAU;
         let drip = 0.35 * (noise::value(vec3(turn.cos() * 3.0, turn.sin() * 3.0, 0.0)) - 0.5);
-        let tilt = -0.15 - drip + (PI + 0.3 + 2.0 * drip) * row as f32 / 20.0;
+        let tilt = -0.15 - drip + (PI + 0.3 + 2.0 * drip) * row as f32 / rows as f32;
         let out = vec3(turn.cos(), turn.sin(), 0.0);
         let normal = out * tilt.cos() + Vec3::Z * tilt.sin();
         super::builder::Vertex {
@@ -288,7 +295,10 @@ pub(super) fn donut() -> MeshBuilder {
     });
     MeshBuilder::new()
         .part(Material::hex(0xc68642, 0.7).patterned(Pattern::Noise, 0xa9682c))
-        .solid(&solids::torus(0.030, 0.016, 80, 40), at(0.0, 0.0, 0.016))
+        .solid(
+            &solids::torus(0.030, 0.016, columns, around(0.016)),
+            at(0.0, 0.0, 0.016),
+        )
         .part(Material::hex(0xe58fb0, 0.15).patterned(Pattern::Speckles, 0xfff6dc))
         .solid(&glaze, at(0.0, 0.0, 0.016))
         .collider(rings(&[(0.03, 0.0), (0.046, 0.016), (0.03, 0.033)]))
@@ -338,7 +348,7 @@ pub(super) fn carton() -> MeshBuilder {
         )
         .part(Material::hex(0xd9542b, 0.5))
         .solid(
-            &solids::cylinder(0.024, 0.0006, 0.0, 40),
+            &solids::cylinder(0.024, 0.0006, 0.0, around(0.024)),
             Affine3A::from_rotation_translation(
                 Quat::from_rotation_y(FRAC_PI_2),
                 vec3(half.x, 0.0, half.z + 0.02),
@@ -358,11 +368,11 @@ pub(super) fn teapot() -> MeshBuilder {
             (0.042, 0.112),
             (0.0, 0.120),
         ],
-        8,
+        5,
     );
     let knob = smooth_profile(
         &[(0.006, 0.118), (0.006, 0.126), (0.012, 0.134), (0.0, 0.144)],
-        6,
+        4,
     );
     let spout: Vec<Vec3> = (0..=16)
         .map(|i| {
@@ -390,10 +400,10 @@ pub(super) fn teapot() -> MeshBuilder {
         &body,
         &[(0.050, 0.0), (0.078, 0.045), (0.074, 0.085), (0.01, 0.144)],
     )
-    .solid(&lathe(&knob, 40), Affine3A::IDENTITY)
-    .solid(&tube(&spout, &spout_radii, Vec3::Y, 20), Affine3A::IDENTITY)
+    .solid(&lathe(&knob, around(0.012)), Affine3A::IDENTITY)
+    .solid(&tube(&spout, &spout_radii, Vec3::Y, 16), Affine3A::IDENTITY)
     .solid(
-        &tube(&handle, &[0.0065; 25], Vec3::Y, 16),
+        &tube(&handle, &[0.0065; 25], Vec3::Y, 12),
         Affine3A::IDENTITY,
     )
 }
@@ -439,7 +449,7 @@ pub(super) fn plant() -> MeshBuilder {
 
 /// A lump of leaves about 1 m across, centred on the origin.
 pub(super) fn bush() -> MeshBuilder {
-    let (columns, rows) = (120, 60);
+    let (columns, rows) = (96, 48);
     let point = |column: usize, row: usize| {
         let turn = (column % columns) as f32 / columns as f32 * TAU;
         let tilt = (row as f32 / rows as f32 - 0.5) * PI;
@@ -465,20 +475,20 @@ pub(super) fn lantern() -> MeshBuilder {
     let mut builder = MeshBuilder::new()
         .part(iron)
         .solid(
-            &solids::cylinder(0.062, 0.008, 0.003, 48),
+            &solids::cylinder(0.062, 0.008, 0.003, around(0.062)),
             at(0.0, 0.0, 0.008),
         )
         .solid(
-            &solids::cylinder(0.060, 0.006, 0.002, 48),
+            &solids::cylinder(0.060, 0.006, 0.002, around(0.060)),
             at(0.0, 0.0, 0.166),
         )
         .solid(
             &lathe(
                 &smooth_profile(
                     &[(0.064, 0.170), (0.045, 0.190), (0.018, 0.205), (0.0, 0.212)],
-                    6,
+                    4,
                 ),
-                48,
+                around(0.064),
             ),
             Affine3A::IDENTITY,
         );
@@ -496,13 +506,13 @@ pub(super) fn lantern() -> MeshBuilder {
         })
         .collect();
     builder
-        .solid(&tube(&ring, &[0.0028; 25], Vec3::Y, 10), Affine3A::IDENTITY)
+        .solid(&tube(&ring, &[0.0028; 25], Vec3::Y, 8), Affine3A::IDENTITY)
         .part(Material {
             emissive: vec3(1.6, 0.95, 0.42),
             ..Material::hex(0xffd9a0, 0.4)
         })
         .solid(
-            &solids::cylinder(0.034, 0.055, 0.01, 40),
+            &solids::cylinder(0.034, 0.055, 0.01, around(0.034)),
             at(0.0, 0.0, 0.078),
         )
         .collider(rings(&[(0.062, 0.0), (0.062, 0.172), (0.02, 0.205)]))

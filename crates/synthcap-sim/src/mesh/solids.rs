@@ -6,21 +6,21 @@ use glam::{Vec2, Vec3};
 
 use super::{
     builder::{Solid, Vertex},
-    lathe::{arc, lathe},
+    lathe::{arc, edge_steps, lathe},
 };
 
 /// A box around the origin whose edges are rounded by `radius` (0: sharp).
 pub(crate) fn block(half_extent: Vec3, radius: f32) -> Solid {
-    const ROUND_STEPS: usize = 4;
     let radius = radius.min(half_extent.min_element());
+    let steps = edge_steps(radius);
     let inner = half_extent - Vec3::splat(radius);
     // Grid lines lie close together on the rounded rim and only there.
     let lines = |half: f32| -> Vec<f32> {
         if radius <= 0.0 {
             return vec![-half, half];
         }
-        let rim = (0..=ROUND_STEPS).map(|i| {
-            let angle = i as f32 / ROUND_STEPS as f32 * PI / 4.0;
+        let rim = (0..=steps).map(|i| {
+            let angle = i as f32 / steps as f32 * PI / 4.0;
             half - radius + radius * angle.tan()
         });
         let rim: Vec<f32> = rim.collect();
@@ -76,8 +76,9 @@ pub(crate) fn cylinder(radius: f32, half_height: f32, rim: f32, segments: usize)
     let (r, h) = (radius - rim, half_height - rim);
     let mut profile = vec![(0.0, -half_height)];
     if rim > 0.0 {
-        profile.extend(arc((r, -h), rim, -FRAC_PI_2, 0.0, 4));
-        profile.extend(arc((r, h), rim, 0.0, FRAC_PI_2, 4));
+        let steps = 2 * edge_steps(rim);
+        profile.extend(arc((r, -h), rim, -FRAC_PI_2, 0.0, steps));
+        profile.extend(arc((r, h), rim, 0.0, FRAC_PI_2, steps));
     } else {
         profile.extend([(radius, -half_height), (radius, half_height)]);
     }

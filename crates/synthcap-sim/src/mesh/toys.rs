@@ -7,7 +7,7 @@ use glam::{Affine3A, Quat, Vec3, vec3};
 use super::{
     Collider, MeshBuilder,
     builder::{at, box_collider},
-    lathe::lathe,
+    lathe::{around, lathe},
     solids,
 };
 use crate::{material::Material, texture::Pattern};
@@ -23,7 +23,7 @@ pub(super) fn block() -> MeshBuilder {
 pub(super) fn ball() -> MeshBuilder {
     MeshBuilder::new()
         .part(Material::hex(0xd43a2f, 0.3).patterned(Pattern::Stripes, 0xf4f1e8))
-        .solid(&solids::ball(0.045, 80), Affine3A::IDENTITY)
+        .solid(&solids::ball(0.045, around(0.045)), Affine3A::IDENTITY)
         .collider(Collider::Ball { radius: 0.045 })
 }
 
@@ -32,7 +32,10 @@ fn wheels(mut builder: MeshBuilder, places: &[(f32, f32)], track: f32) -> MeshBu
     for &(x, radius) in places {
         for side in [-track, track] {
             let place = Affine3A::from_rotation_translation(lying, vec3(x, side, radius));
-            builder = builder.solid(&solids::cylinder(radius, 0.004, 0.0015, 32), place);
+            builder = builder.solid(
+                &solids::cylinder(radius, 0.004, 0.0015, around(radius)),
+                place,
+            );
         }
     }
     builder
@@ -47,7 +50,7 @@ pub(super) fn locomotive() -> MeshBuilder {
             at(0.0, 0.0, 0.020),
         )
         .solid(
-            &solids::cylinder(0.0185, 0.040, 0.004, 48),
+            &solids::cylinder(0.0185, 0.040, 0.004, around(0.0185)),
             Affine3A::from_rotation_translation(along, vec3(0.018, 0.0, 0.044)),
         )
         .solid(
@@ -63,11 +66,11 @@ pub(super) fn locomotive() -> MeshBuilder {
         .solid(
             &lathe(
                 &[(0.007, 0.055), (0.006, 0.075), (0.011, 0.086), (0.0, 0.086)],
-                32,
+                around(0.011),
             ),
             at(0.045, 0.0, 0.0),
         )
-        .solid(&solids::ball(0.008, 32), at(0.010, 0.0, 0.064))
+        .solid(&solids::ball(0.008, around(0.008)), at(0.010, 0.0, 0.064))
         .part(Material::hex(0x26211e, 0.4));
     wheels(
         body,
@@ -124,9 +127,9 @@ pub(super) fn pinwheel() -> MeshBuilder {
     let along = Quat::from_rotation_y(FRAC_PI_2);
     let mut builder = MeshBuilder::new()
         .part(Material::metal(0xd8ac4a, 0.25))
-        .solid(&solids::ball(0.008, 32), at(0.004, 0.0, 0.0))
+        .solid(&solids::ball(0.008, around(0.008)), at(0.004, 0.0, 0.0))
         .solid(
-            &solids::cylinder(0.003, 0.012, 0.0, 16),
+            &solids::cylinder(0.003, 0.012, 0.0, around(0.003)),
             Affine3A::from_rotation_translation(along, vec3(-0.008, 0.0, 0.0)),
         );
     for (i, color) in [0xd7352c, 0xf0b92d, 0x2f7fc1, 0x3e9a4d, 0xe57e25, 0x7a4fa3]
