@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use glam::{Vec3, Vec3A, Vec4};
+use glam::{Vec3, Vec4};
 
 /// A well-mixed number from a number (the finaliser of MurmurHash3, twice fed).
 pub(crate) fn hash(x: u32) -> u32 {
@@ -33,6 +33,19 @@ fn lattice(x: u32, y: u32, z: u32) -> f32 {
 fn floor(x: f32) -> i32 {
     let near = x as i32;
     near.saturating_sub(i32::from(x < near as f32))
+}
+
+/// A number without its whole part: 0 up to 1.
+#[inline(always)]
+pub(crate) fn fract(x: f32) -> f32 {
+    x - floor(x) as f32
+}
+
+/// A number's whole part, as one that is never greater, and the rest.
+#[inline(always)]
+pub(crate) fn split(x: f32) -> (f32, f32) {
+    let whole = floor(x) as f32;
+    (whole, x - whole)
 }
 
 #[inline(always)]
@@ -78,23 +91,47 @@ const TO_WHOLE: f32 = 1.5 * (1 << 23) as f32;
 
 /// Smooth noise with features of size 1, 0 to 1.
 pub(crate) fn value(p: Vec3) -> f32 {
+    values(Vec4::splat(p.x), Vec4::splat(p.y), Vec4::splat(p.z)).x
+}
+
+/// [`value`] at four places at once.
+#[inline]
+fn values(x: Vec4, y: Vec4, z: Vec4) -> Vec4 {
     let Ok(grid) = <&[u32; PLACES]>::try_from(&**GRID) else {
-        return 0.5;
+        return Vec4::splat(0.5);
     };
-    let p = Vec3A::from(p);
-    let whole = p - Vec3A::splat(0.5) + Vec3A::splat(TO_WHOLE);
+    let ([x, y, z], [across, along, up]) = {
+        let [x, y, z] = [x, y, z].map(cell_and_share);
+        ([x.0, y.0, z.0], [x.1, y.1, z.1])
+    };
+    let quads = |layer: usize| -> [u32; 4] {
+        std::array::from_fn(|i| {
+            let z = z[i].wrapping_add(layer) % PERIOD;
+            grid[(z * PERIOD + y[i] % PERIOD) * PERIOD + x[i] % PERIOD]
+        })
+    };
+    let face = |quads: [u32; 4]| {
+        let byte = |shift: u32| Vec4::from_array(quads.map(|q| (q >> shift & 0xff) as i32 as f32));
+        let low = mix(byte(0), byte(8), across);
+        mix(low, mix(byte(16), byte(24), across), along)
+    };
+    mix(face(quads(0)), face(quads(1)), up) / 255.0
+}
+
+/// For each number the cell that it lies in, of which the lowest bits count, and a
+/// smooth share of the way to the next.
+#[inline(always)]
+fn cell_and_share(x: Vec4) -> ([usize; 4], Vec4) {
+    let whole = x - Vec4::splat(0.5) + Vec4::splat(TO_WHOLE);
     // Far out, where floats have no fractions, this must still be one.
-    let f = (p - (whole - Vec3A::splat(TO_WHOLE))).clamp(Vec3A::ZERO, Vec3A::ONE);
-    let s = f * f * (Vec3A::splat(3.0) - 2.0 * f);
-    let [x, y, z] = whole.to_array().map(|x| x.to_bits() as usize);
-    let at = |z: usize| {
-        let place = (z % PERIOD * PERIOD + y % PERIOD) * PERIOD + x % PERIOD;
-        let byte = |shift: u32| (grid[place] >> shift & 0xff) as i32 as f32;
-        Vec4::new(byte(0), byte(8), byte(16), byte(24))
-    };
-    let face = at(z).lerp(at(z.wrapping_add(1)), s.z);
-    let mix = |a: f32, b: f32, t: f32| a + (b - a) * t;
-    mix(mix(face.x, face.y, s.x), mix(face.z, face.w, s.x), s.y) / 255.0
+    let f = (x - (whole - Vec4::splat(TO_WHOLE))).clamp(Vec4::ZERO, Vec4::ONE);
+    let cells = whole.to_array().map(|x| x.to_bits() as usize);
+    (cells, f * f * (Vec4::splat(3.0) - 2.0 * f))
+}
+
+#[inline(always)]
+fn mix(a: Vec4, b: Vec4, share: Vec4) -> Vec4 {
+    a + (b - a) * share
 }
 
 /// How much of noise is left where a pixel is so many of its features wide: what
@@ -114,21 +151,63 @@ pub(crate) fn seen_value(p: Vec3, width: f32) -> f32 {
     }
 }
 
-/// Noise with detail at several sizes, the largest 1, as a pixel sees it that is
-/// so many of these wide; 0 to 1.
-pub(crate) fn fractal(p: Vec3, octaves: u32, width: f32) -> f32 {
-    // Not a whole factor, so that the grids of the octaves don't line up.
-    const FINER: f32 = 2.03;
-    let (mut sum, mut weight, mut total) = (0.0, 0.5, 0.0);
-    let (mut at, mut width) = (p, width);
-    for _ in 0..octaves {
-        sum += weight * seen_value(at, width);
+/// How much finer each octave is than the one before. Not a whole number, so that the
+/// grids of the octaves don't line up.
+const FINER: f32 = 2.03;
+/// By how much octaves are shifted against each other.
+const SHIFT: f32 = 17.7;
+/// Scales of four octaves, and their shifts.
+const SCALES: Vec4 = Vec4::new(1.0, FINER, FINER * FINER, FINER * FINER * FINER);
+const SHIFTS: Vec4 = Vec4::new(
+    0.0,
+    SHIFT,
+    SHIFT * (1.0 + FINER),
+    SHIFT * (1.0 + FINER + FINER * FINER),
+);
+
+/// Noise with detail at several sizes (up to four), the largest 1, as a pixel sees it
+/// that is so many of these wide; 0 to 1.
+pub(crate) fn fractal(p: Vec3, octaves: usize, width: f32) -> f32 {
+    let weights = weights(octaves, width);
+    // The finer ones vanish first.
+    if weights.x == 0.0 {
+        return 0.5;
+    }
+    let [x, y, z] = at_octaves(p);
+    0.5 + weights.dot(values(x, y, z) - Vec4::splat(0.5))
+}
+
+/// [`fractal`] of up to three octaves at one place, and [`seen_value`] at another, in
+/// the time of one of them.
+pub(crate) fn fractal_and_value(
+    (p, octaves, width): (Vec3, usize, f32),
+    (other, other_width): (Vec3, f32),
+) -> (f32, f32) {
+    let (weights, other_left) = (weights(octaves, width), left(other_width));
+    if weights.x == 0.0 && other_left == 0.0 {
+        return (0.5, 0.5);
+    }
+    let [mut x, mut y, mut z] = at_octaves(p);
+    (x.w, y.w, z.w) = other.into();
+    let values = values(x, y, z) - Vec4::splat(0.5);
+    (0.5 + weights.dot(values), 0.5 + values.w * other_left)
+}
+
+fn at_octaves(p: Vec3) -> [Vec4; 3] {
+    p.to_array().map(|x| x * SCALES + SHIFTS)
+}
+
+/// What each octave counts in a pixel that is so many of the first one's features wide.
+fn weights(octaves: usize, width: f32) -> Vec4 {
+    let mut weights = [0.0; 4];
+    let (mut total, mut weight, mut width) = (0.0, 0.5, width);
+    for seen in &mut weights[..octaves] {
+        *seen = weight * left(width);
         total += weight;
         weight *= 0.5;
-        at = at * FINER + Vec3::splat(17.7);
         width *= FINER;
     }
-    sum / total
+    Vec4::from_array(weights) / total
 }
 
 #[cfg(test)]

@@ -26,8 +26,6 @@ const GROUND: Vec3 = vec3(0.30, 0.27, 0.22);
 
 /// No clouds are drawn below this height of a unit direction.
 const LOWEST_CLOUDS: f32 = 0.02;
-/// Nothing is painted on the sky above this height of a unit direction but clouds.
-const HIGHEST_RIDGE: f32 = 0.1;
 
 /// Texels of the table in each direction.
 const TABLE_SIDE: usize = 48;
@@ -141,18 +139,16 @@ impl Sky {
         self.hills(d, color).into()
     }
 
-    /// Whether what [`sharp`](Self::sharp) shows changes evenly between the unit
-    /// directions of a small square's corners: there is neither a ridge nor the
-    /// sun.
-    pub(crate) fn is_even(&self, corners: &[Vec3A; 4]) -> bool {
-        let above = corners.iter().all(|d| d.z > HIGHEST_RIDGE);
+    /// Whether the sun's disc may lie between the unit directions of a small square's
+    /// corners.
+    pub(crate) fn may_show_sun(&self, corners: &[Vec3A; 4]) -> bool {
         let middle = corners.iter().copied().sum::<Vec3A>() / 4.0;
         let reach = corners
             .iter()
             .map(|d| d.distance(middle))
             .fold(0.0, f32::max);
         let disc = (2.0 - 2.0 * SUN_DISC_COS).sqrt();
-        above && middle.distance(self.sun.into()) > disc + reach
+        middle.distance(self.sun.into()) <= disc + reach
     }
 
     /// What far things fade into, along a direction.
@@ -199,7 +195,7 @@ impl Sky {
             return behind;
         }
         let at = vec3(d.x, d.y, 0.0) / (d.z + 0.09) * 1.25 + vec3(3.0, 8.0, 2.5);
-        let density = noise::fractal(at, 5, 0.0);
+        let density = noise::fractal(at, 4, 0.0);
         let cover = smooth(0.50, 0.72, density) * smooth(LOWEST_CLOUDS, 0.16, d.z);
         let lit = self.sun_irradiance * 0.26 + Vec3::from(self.irradiance(Vec3A::Z)) * 0.3;
         let shade = 1.0 - 0.35 * smooth(0.6, 0.85, density);

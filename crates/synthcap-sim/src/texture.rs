@@ -112,15 +112,17 @@ impl Pattern {
         match self {
             Self::Brick => brick(base, accent, at.flat(), width),
             Self::Checker => {
-                let cell = (at.flat() / 0.05).floor();
-                let odd = (cell.x + cell.y).rem_euclid(2.0) >= 1.0;
+                let at = at.flat() / 0.05;
+                let (column, row) = (noise::split(at.x).0, noise::split(at.y).0);
+                let odd = noise::fract(0.5 * (column + row)) >= 0.5;
                 if odd { accent } else { base }
             }
             Self::Fabric => fabric(base, accent, at.flat()),
             Self::Fruit => {
-                let blush = step(0.5, 0.25, noise::fractal(p * 14.0, 3, 14.0 * width));
                 let streak = p * vec3(160.0, 160.0, 24.0);
-                let streak = noise::seen_value(streak, 160.0 * width);
+                let (blush, streak) =
+                    noise::fractal_and_value((p * 14.0, 3, 14.0 * width), (streak, 160.0 * width));
+                let blush = step(0.5, 0.25, blush);
                 base.lerp(accent, blush * 0.75 + 0.2 * streak)
             }
             Self::Marble => {
@@ -140,7 +142,7 @@ impl Pattern {
                 base.lerp(accent, (fine * 0.5 + coarse).min(1.0) * 0.8)
             }
             Self::Stripes => {
-                let phase = (p.z / 0.036).rem_euclid(1.0);
+                let phase = noise::fract(p.z / 0.036);
                 let edge = step(0.25, 0.02, (phase - 0.5).abs());
                 base.lerp(accent, edge)
             }
@@ -166,25 +168,27 @@ fn speckles(p: Vec3, (edge, soft): (f32, f32), width: f32) -> f32 {
 
 /// Rings of a trunk that lies along X, with fibres.
 fn wood(base: Vec3, accent: Vec3, p: Vec3, width: f32) -> Vec3 {
-    let warp = noise::fractal(p * vec3(2.2, 8.0, 8.0), 2, 8.0 * width) - 0.5;
-    let radius = (p.y + 0.031).hypot(p.z * 0.6 + 0.17) + warp * 0.06;
-    let ring = radius * 58.0;
-    let ring = ring - ring.floor();
+    let (warp, fibre) = noise::fractal_and_value(
+        (p * vec3(2.2, 8.0, 8.0), 2, 8.0 * width),
+        (p * vec3(14.0, 420.0, 420.0), 420.0 * width),
+    );
+    let warp = warp - 0.5;
+    let radius = Vec2::new(p.y + 0.031, p.z * 0.6 + 0.17).length() + warp * 0.06;
+    let ring = noise::fract(radius * 58.0);
     let grain = ring * ring * (1.0 - step(0.92, 0.07, ring));
-    let fibre = noise::seen_value(p * vec3(14.0, 420.0, 420.0), 420.0 * width);
     base.lerp(accent, grain * 0.42 + fibre * 0.28) * (0.92 + 0.2 * warp)
 }
 
 /// Boards along X, 11 cm wide, each from another place of the trunk.
 fn planks(base: Vec3, accent: Vec3, p: Vec2, width: f32) -> Vec3 {
     const WIDTH: f32 = 0.11;
-    let row = (p.y / WIDTH).floor();
-    let across = p.y / WIDTH - row;
+    let (row, across) = noise::split(p.y / WIDTH);
     let shade = noise::cell(vec3(row, 3.0, 7.0));
     // Ends of boards are offset from row to row.
     let along = p.x / 1.3 + shade * 5.0;
-    let from_end = along.rem_euclid(1.0) * 1.3;
-    let board = vec3(row, along.floor(), 1.0);
+    let (number, from_end) = noise::split(along);
+    let from_end = from_end * 1.3;
+    let board = vec3(row, number, 1.0);
     let tone = 0.78 + 0.34 * noise::cell(board);
     let shift = noise::cell(board * 3.0) * 9.0;
     let grain = wood(
@@ -199,23 +203,24 @@ fn planks(base: Vec3, accent: Vec3, p: Vec2, width: f32) -> Vec3 {
 
 /// A running bond of bricks 21 x 6.5 cm, with mortar in the accent colour.
 fn brick(base: Vec3, accent: Vec3, p: Vec2, width: f32) -> Vec3 {
-    let row = (p.y / 0.075).floor();
-    let y = p.y / 0.075 - row;
-    let x = p.x / 0.22 + 0.5 * row.rem_euclid(2.0);
-    let column = x.floor();
-    let x = x - column;
-    let rough = (noise::seen_value(vec3(p.x, p.y, 0.5) * 60.0, 60.0 * width) - 0.5) * 0.05;
+    let (row, y) = noise::split(p.y / 0.075);
+    // Every other row is half a brick on.
+    let (column, x) = noise::split(p.x / 0.22 + noise::fract(0.5 * row));
+    let (pores, rough) = noise::fractal_and_value(
+        (vec3(p.x, p.y, 1.5) * 45.0, 2, 45.0 * width),
+        (vec3(p.x, p.y, 0.5) * 60.0, 60.0 * width),
+    );
+    let rough = (rough - 0.5) * 0.05;
     let inside = step(0.025, 0.012, x.min(1.0 - x) + rough * 0.4)
         * step(0.075, 0.03, y.min(1.0 - y) + rough);
     let tone = 0.65 + 0.6 * noise::cell(vec3(column, row, 2.0));
-    let pores = 0.82 + 0.3 * noise::fractal(vec3(p.x, p.y, 1.5) * 45.0, 2, 45.0 * width);
-    accent.lerp(base * tone * pores, inside)
+    accent.lerp(base * tone * (0.82 + 0.3 * pores), inside)
 }
 
 /// Square stone slabs of 40 cm with joints in the accent colour.
 fn tiles(base: Vec3, accent: Vec3, p: Vec2, width: f32) -> Vec3 {
-    let cell = (p / 0.4).floor();
-    let inside = p / 0.4 - cell;
+    let ((column, x), (row, y)) = (noise::split(p.x / 0.4), noise::split(p.y / 0.4));
+    let (cell, inside) = (Vec2::new(column, row), Vec2::new(x, y));
     let edge = inside.min(Vec2::ONE - inside).min_element();
     let tone = 0.8 + 0.3 * noise::cell(vec3(cell.x, cell.y, 5.0));
     let stain = 0.8 + 0.4 * noise::fractal(vec3(p.x, p.y, cell.x * 7.0) * 6.0, 3, 6.0 * width);
@@ -226,7 +231,7 @@ fn tiles(base: Vec3, accent: Vec3, p: Vec2, width: f32) -> Vec3 {
 /// Chips of stone in cement, in shades of the accent colour.
 fn terrazzo(base: Vec3, accent: Vec3, p: Vec2) -> Vec3 {
     let grid = p / 0.018;
-    let home = grid.floor();
+    let home = Vec2::new(noise::split(grid.x).0, noise::split(grid.y).0);
     let (mut nearest, mut kind) = (f32::INFINITY, 0.0);
     for dy in -1..=1 {
         for dx in -1..=1 {
@@ -248,7 +253,7 @@ fn terrazzo(base: Vec3, accent: Vec3, p: Vec2) -> Vec3 {
 
 /// A woven check, like a tea towel.
 fn fabric(base: Vec3, accent: Vec3, p: Vec2) -> Vec3 {
-    let stripe = |x: f32| step(0.5, 0.02, (x / 0.05).rem_euclid(1.0)) * 0.5;
+    let stripe = |x: f32| step(0.5, 0.02, noise::fract(x / 0.05)) * 0.5;
     let weave = 0.9 + 0.1 * ((p.x * 2400.0).sin() * (p.y * 2400.0).sin());
     base.lerp(accent, stripe(p.x) + stripe(p.y)) * weave
 }

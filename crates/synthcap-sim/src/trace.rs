@@ -110,19 +110,21 @@ impl Instance {
     /// side that the direction comes from.
     #[inline]
     pub(crate) fn flat_normal(&self, hit: &Hit, direction: Vec3A) -> Vec3A {
-        self.flat_normal_on_side(hit, self.facing(hit, direction))
+        self.face(hit, direction).1
     }
 
-    /// Which side of a hit's triangle the direction comes from: 1 or -1.
+    /// Which side of a hit's triangle the direction comes from (1 or -1), and the
+    /// triangle's normal on that side in the world, of unit length.
     #[inline]
-    pub(crate) fn facing(&self, hit: &Hit, direction: Vec3A) -> f32 {
+    pub(crate) fn face(&self, hit: &Hit, direction: Vec3A) -> (f32, Vec3A) {
         let triangle = self.mesh.triangle(hit.triangle);
         let normal = self.normals * triangle.edge1.cross(triangle.edge2);
-        if normal.dot(direction) > 0.0 {
+        let side = if normal.dot(direction) > 0.0 {
             -1.0
         } else {
             1.0
-        }
+        };
+        (side, side * normal.normalize_or_zero())
     }
 
     /// Whether nothing of the instance lies before a hit's triangle on one of its

@@ -6,7 +6,7 @@ use glam::{Vec2, Vec3A};
 use super::{
     Block,
     color::{Picture, tone},
-    patch::{Patch, corners},
+    patch::{Patch, corners, is_alike},
     shade::{Likely, Surface},
     sight::{Question, Sight, View},
 };
@@ -18,6 +18,9 @@ use crate::{
 
 /// Blocks that are as small as this in each direction are not divided further.
 const SMALL: u32 = 4;
+/// Blocks of sky whose corners differ by no more than this share of white, as the eye
+/// sees it, have no edge in them that shows.
+const EVEN_SKY: f32 = 0.03;
 
 /// Where the sun is.
 #[derive(Debug)]
@@ -153,11 +156,14 @@ impl<'b> Batch<'b> {
             return false;
         }
         let rays = corners(block).map(|(x, y)| shot.eye.ray(pixel_center(x, y)));
-        if !shader.is_even_background(&rays) {
+        if shader.may_see_sun(&rays) {
             return false;
         }
-        let [left_top, right_top, left_bottom, right_bottom] =
-            rays.map(|ray| tone(shader.background(&ray) * shader.lights.exposure));
+        let shown = rays.map(|ray| tone(shader.background(&ray) * shader.lights.exposure));
+        if !is_alike(&shown, EVEN_SKY) {
+            return false;
+        }
+        let [left_top, right_top, left_bottom, right_bottom] = shown;
         for (x, y) in block.pixels() {
             let (across, down) = block.shares(x, y);
             let left = left_top.lerp(left_bottom, down);

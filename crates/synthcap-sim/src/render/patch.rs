@@ -12,7 +12,7 @@ use super::{
     shade::{Air, Cone, Likely, Lit, Scattered, Surface, sky_seen},
     sight::{Question, Sight},
 };
-use crate::{camera::pixel_center, trace::Hit};
+use crate::camera::pixel_center;
 
 /// Corners of one patch are turned from each other by no more than this cosine.
 const TURNED_COS: f32 = 0.9;
@@ -160,6 +160,13 @@ pub(super) fn corners(block: &Block) -> [(u32, u32); 4] {
     [(left, top), (right, top), (left, bottom), (right, bottom)]
 }
 
+/// Whether colours differ by no more than a share of white, as the eye sees it.
+pub(super) fn is_alike(corners: &[Vec3A; 4], limit: f32) -> bool {
+    let low = corners.iter().copied().fold(Vec3A::INFINITY, Vec3A::min);
+    let high = corners.iter().copied().fold(Vec3A::ZERO, Vec3A::max);
+    !contrast(low, high, limit)
+}
+
 impl Picture<'_> {
     fn surface(&self, x: u32, y: u32) -> Surface {
         let ray = self.shot.eye.ray(pixel_center(x, y));
@@ -208,9 +215,7 @@ impl Picture<'_> {
                 let radiance = light.radiance(Vec3A::splat(color), Vec3A::ZERO, sunlit);
                 tone(radiance * self.shader.lights.exposure)
             });
-            let low = shown.iter().fold(Vec3A::ONE, |a, b| a.min(*b));
-            let high = shown.iter().fold(Vec3A::ZERO, |a, b| a.max(*b));
-            !contrast(low, high, limit)
+            is_alike(&shown, limit)
         };
         even(0.3, EVEN) && even(0.0, EVEN_MIRRORED)
     }
@@ -218,14 +223,21 @@ impl Picture<'_> {
     /// Asks for the sun in each pixel of a block; `plane` is a point of the one flat
     /// surface that it shows, if it does.
     fn ask_sun(&self, block: &Block, plane: Option<&Surface>, sight: &mut Sight) -> Vec<Question> {
+        // All of a flat surface shows the same side.
+        let side = plane.map(|surface| {
+            let hit = self.shot.hit(block.x.start, block.y.start);
+            let instance = self.shot.tracer.instance(hit);
+            instance.face(hit, -surface.spot.flat).0
+        });
         let ask = |(x, y)| {
             let hit = self.shot.hit(x, y);
             let ray = self.shot.eye.ray(pixel_center(x, y));
-            let (lifted, open) = match plane {
-                Some(Surface { spot, .. }) => {
+            let (lifted, open) = match plane.zip(side) {
+                Some((Surface { spot, .. }, side)) => {
                     let lift = 1e-4 * (1.0 + hit.t);
                     let lifted = ray.origin + ray.direction * hit.t + spot.flat * lift;
-                    (lifted, self.open(hit, spot.flat))
+                    let open = self.shot.tracer.instance(hit).is_open(hit, side);
+                    (lifted, open.then_some(hit.instance))
                 }
                 None => {
                     let spot = self.shader.spot(&ray, hit);
@@ -235,13 +247,5 @@ impl Picture<'_> {
             sight.ask(open, self.sun.place(lifted))
         };
         block.pixels().map(ask).collect()
-    }
-
-    /// The instance of a hit, if nothing of that lies before it; `normal` is that of
-    /// the side which is seen.
-    fn open(&self, hit: &Hit, normal: Vec3A) -> Option<u32> {
-        let instance = self.shot.tracer.instance(hit);
-        let side = instance.facing(hit, -normal);
-        instance.is_open(hit, side).then_some(hit.instance)
     }
 }

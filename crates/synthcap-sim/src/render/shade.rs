@@ -138,8 +138,7 @@ impl Shader<'_> {
         let instance = self.tracer.instance(hit);
         let corners = instance.mesh.corners(hit.triangle);
         let weights = weights(hit);
-        let side = instance.facing(hit, ray.direction);
-        let flat = instance.flat_normal_on_side(hit, side);
+        let (side, flat) = instance.face(hit, ray.direction);
         let local: Vec3 = (0..3).map(|i| weights[i] * corners.normals[i]).sum();
         let mut normal = instance.world_normal(local);
         if normal.dot(flat) < 0.0 {
@@ -155,7 +154,7 @@ impl Shader<'_> {
         let out = if open {
             point
         } else {
-            lift(instance, hit, weights, flat)
+            lift(instance, hit, weights, side)
         };
         Spot {
             point,
@@ -216,11 +215,11 @@ impl Shader<'_> {
         }
     }
 
-    /// Whether, where nothing is, radiance changes evenly between the rays of a
-    /// block's corners.
-    pub(super) fn is_even_background(&self, corners: &[Ray; 4]) -> bool {
+    /// Whether the sun's disc may be seen between the rays of a block's corners, where
+    /// nothing is.
+    pub(super) fn may_see_sun(&self, corners: &[Ray; 4]) -> bool {
         let directions = corners.map(|ray| ray.direction.normalize());
-        self.weather == Weather::Fog || self.lights.sky.is_even(&directions)
+        self.weather != Weather::Fog && self.lights.sky.may_show_sun(&directions)
     }
 
     /// Radiance after the air between the viewer and a point.
@@ -363,7 +362,7 @@ fn weights(hit: &Hit) -> [f32; 3] {
 /// The point moved out onto the smooth surface that the corners' normals
 /// describe, so that flat triangles cast no steps onto their own round shape
 /// (after Hanika, "Hacking the shadow terminator"). World, metres.
-fn lift(instance: &Instance, hit: &Hit, weights: [f32; 3], flat: Vec3A) -> Vec3A {
+fn lift(instance: &Instance, hit: &Hit, weights: [f32; 3], side: f32) -> Vec3A {
     let local = instance.local_point(hit);
     let triangle = instance.mesh.triangle(hit.triangle);
     let corners = instance.mesh.corners(hit.triangle);
@@ -372,11 +371,7 @@ fn lift(instance: &Instance, hit: &Hit, weights: [f32; 3], flat: Vec3A) -> Vec3A
         triangle.corner + triangle.edge1,
         triangle.corner + triangle.edge2,
     ];
-    let inside = instance
-        .world_normal(triangle.edge1.cross(triangle.edge2).into())
-        .dot(flat)
-        < 0.0;
-    if inside {
+    if side < 0.0 {
         return instance.to_world.transform_point3a(local);
     }
     let local_flat = triangle.edge1.cross(triangle.edge2);
