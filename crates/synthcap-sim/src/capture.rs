@@ -32,6 +32,7 @@ impl Simulator {
         query: Option<&SceneQuery>,
         buffers: &PixelBuffers,
     ) -> Result<Captured, EngineError> {
+        let mut hits = std::mem::take(&mut self.hits);
         let now = self.world.tracer();
         let previous = self.world.previous();
         let moment = Moment {
@@ -44,12 +45,15 @@ impl Simulator {
         let mut captured = Vec::with_capacity(views.len());
         for view in views {
             let camera = self.camera(&view.camera)?;
-            let shot = Shot::take(&now, Eye::new(&camera.now, view.width, view.height));
+            let eye = Eye::new(&camera.now, view.width, view.height);
+            let shot = Shot::take(&now, eye, hits);
             captured.push(moment.capture(view, camera, &shot).map_err(internal)?);
             if let Some(scene) = &mut scene {
                 look(scene, &shot);
             }
+            hits = shot.hits;
         }
+        self.hits = hits;
         Ok(Captured {
             views: captured,
             scene,
@@ -130,8 +134,8 @@ impl Moment<'_> {
             }
             Modality::Segmentation => {
                 let mut ids = self.buffers.take(count);
-                render::ids(shot, &mut ids);
-                let labels = self.labels(shot);
+                let seen = render::ids(shot, &mut ids);
+                let labels = self.labels(&seen);
                 Segmentation::new(width, height, ids, labels).map(Pixels::from)
             }
             Modality::Normals => {
@@ -165,16 +169,10 @@ impl Moment<'_> {
         rgba
     }
 
-    /// The labels of the objects that a shot sees, in the order of their IDs.
-    fn labels(&self, shot: &Shot<'_>) -> Arc<[Label]> {
-        let objects = self.simulator.world.objects();
-        let mut seen = vec![false; objects.len()];
-        for hit in &shot.hits {
-            if let Some(seen) = seen.get_mut(hit.instance as usize) {
-                *seen = true;
-            }
-        }
-        let visible = objects.iter().zip(seen).filter(|(_, seen)| *seen);
+    /// The labels of the objects that are seen, in the order of their IDs.
+    fn labels(&self, seen: &[bool]) -> Arc<[Label]> {
+        let objects = self.simulator.world.objects().iter();
+        let visible = objects.zip(seen).filter(|(_, seen)| **seen);
         visible
             .map(|(object, _)| self.simulator.world.label(object))
             .collect()

@@ -11,6 +11,7 @@ use crate::{
     mesh,
     physics::Mobility,
     scene::{self, ObjectSpec},
+    trace::Hit,
     world::World,
 };
 
@@ -30,6 +31,8 @@ pub struct Simulator {
     pub(crate) settings: LightSettings,
     /// The light of `settings`; follows it by [`Self::relight`].
     pub(crate) lights: Lights,
+    /// Memory for the next shot: to get it anew each time costs more than to fill it.
+    pub(crate) hits: Vec<Hit>,
 }
 
 impl Simulator {
@@ -56,6 +59,7 @@ impl Simulator {
             }],
             lights: spec.lights.light(),
             settings: spec.lights,
+            hits: Vec::new(),
             config,
         })
     }

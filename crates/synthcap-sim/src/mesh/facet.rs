@@ -181,12 +181,9 @@ pub(crate) struct Facet {
     per_row: Vec4,
 }
 
-/// How the four numbers change over four neighbours in a row, and to the next four.
+/// How the four numbers change over four neighbours in a row.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Across {
-    within: [Vec4; 4],
-    step: [Vec4; 4],
-}
+pub(crate) struct Within([Vec4; 4]);
 
 /// The four numbers of a triangle at four places.
 #[derive(Clone, Copy, Debug)]
@@ -199,20 +196,28 @@ fn spread(v: Vec4) -> [Vec4; 4] {
 }
 
 impl Facet {
+    /// Made ready for [`Self::at`].
     #[inline(always)]
-    pub(crate) fn across(&self) -> Across {
-        let change = spread(self.per_column);
-        Across {
-            within: change.map(|c| c * Vec4::new(0.0, 1.0, 2.0, 3.0)),
-            step: change.map(|c| c * 4.0),
-        }
+    pub(crate) fn within(&self) -> Within {
+        Within(spread(self.per_column).map(|c| c * Vec4::new(0.0, 1.0, 2.0, 3.0)))
     }
 
     /// The numbers in a place and the three to its right.
     #[inline(always)]
-    pub(crate) fn at(&self, column: f32, row: f32, across: &Across) -> Values {
+    pub(crate) fn at(&self, column: f32, row: f32, Within(within): &Within) -> Values {
         let first = spread(self.start + row * self.per_row + column * self.per_column);
-        Values(std::array::from_fn(|i| first[i] + across.within[i]))
+        Values(std::array::from_fn(|i| first[i] + within[i]))
+    }
+
+    /// Whether it may cover something between two places, no nearer than `than`; as
+    /// [`Facets::reaching`].
+    #[inline(always)]
+    pub(crate) fn reaches(&self, low: Vec2, high: Vec2, than: f32) -> bool {
+        let greatest = self.start
+            + (self.per_column * low.x).max(self.per_column * high.x)
+            + (self.per_row * low.y).max(self.per_row * high.y);
+        let slack = -EDGE_SLACK * greatest.x.abs();
+        greatest.cmpge(Vec4::new(than, slack, slack, slack)).all()
     }
 
     /// Made ready for [`Spread::at`].
@@ -245,14 +250,6 @@ impl Spread {
 }
 
 impl Values {
-    /// On to the next four positions.
-    #[inline(always)]
-    pub(crate) fn advance(&mut self, across: &Across) {
-        for (value, step) in self.0.iter_mut().zip(across.step) {
-            *value += step;
-        }
-    }
-
     /// How near.
     #[inline(always)]
     pub(crate) fn nearness(&self) -> Vec4 {

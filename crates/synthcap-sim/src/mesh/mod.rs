@@ -18,7 +18,7 @@ use rayon::prelude::*;
 
 pub(crate) use self::{
     builder::MeshBuilder,
-    facet::{Facet, Facets, Lens, Shaft},
+    facet::{Facet, Facets, Lens, Shaft, Within},
     gltf::load as load_gltf,
     library::{SHAPE_NAMES, shape},
     packet::Packet,

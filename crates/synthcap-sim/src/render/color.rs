@@ -1,12 +1,14 @@
 //! The colour image: shading at pixel centres, more samples where it shows,
 //! and the way from radiance to bytes.
 
+use std::sync::LazyLock;
+
 use glam::{Vec2, Vec3A};
-use rayon::prelude::*;
 
 use super::{
     BLOCK, Block, Shot, TILE,
     batch::{Batch, Sample, Sun},
+    fill_blocks,
     occlusion::Occlusion,
     per_block, raster,
     shade::Shader,
@@ -33,16 +35,17 @@ pub(crate) fn rgb(shot: &Shot<'_>, shader: &Shader<'_>, samples: u32, out: &mut 
         sun: Sun::new(shader.lights.sun_direction),
     };
     let (width, height) = (shot.eye.width, shot.eye.height);
-    let mut colors = per_block(width, height, AREA, Vec3A::ZERO, |area| {
-        Batch::new(&picture).area(area, BLOCK)
-    });
-    if samples > 1 {
-        colors = picture.refined(&colors, samples);
+    let (pixels, _) = out.as_chunks_mut();
+    let centers = |area: &Block| Batch::new(&picture).area(area, BLOCK);
+    if samples == 1 {
+        fill_blocks(pixels, width, AREA, |area| encoded(centers(area)));
+    } else {
+        let colors = per_block(width, height, AREA, Vec3A::ZERO, centers);
+        let places: Vec<Vec2> = (1..samples).map(sample_place).collect();
+        fill_blocks(pixels, width, TILE, |tile| {
+            encoded(picture.refined(&colors, tile, &places))
+        });
     }
-    let encode = SrgbTable::new();
-    let pixel = |c: &Vec3A| [encode.byte(c.x), encode.byte(c.y), encode.byte(c.z), 255];
-    let pixels = out.par_chunks_exact_mut(4).zip(&colors);
-    pixels.for_each(|(rgba, color)| rgba.copy_from_slice(&pixel(color)));
 }
 
 /// What colours are made from.
@@ -54,50 +57,53 @@ pub(super) struct Picture<'a> {
 }
 
 impl Picture<'_> {
-    /// With more samples for pixels that have contrast.
-    fn refined(&self, colors: &[Vec3A], samples: u32) -> Vec<Vec3A> {
+    /// The colours of a tile, with samples at more places in pixels that have contrast.
+    fn refined(&self, colors: &[Vec3A], tile: &Block, places: &[Vec2]) -> Vec<Vec3A> {
+        let width = self.shot.eye.width as usize;
+        let of_pixel = |(x, y): (u32, u32)| colors[y as usize * width + x as usize];
+        let mut values: Vec<Vec3A> = tile.pixels().map(of_pixel).collect();
+        let rough: Vec<bool> = tile
+            .pixels()
+            .map(|(x, y)| self.is_rough(colors, x, y))
+            .collect();
+        if rough.contains(&true) {
+            self.refine(tile, &rough, places, &mut values);
+        }
+        values
+    }
+
+    /// Whether a pixel has contrast to a neighbour.
+    fn is_rough(&self, colors: &[Vec3A], x: u32, y: u32) -> bool {
         let (width, height) = (self.shot.eye.width, self.shot.eye.height);
-        let index = |x: u32, y: u32| y as usize * width as usize + x as usize;
-        let rough = |x: u32, y: u32| {
-            let here = index(x, y);
-            let neighbours = [
-                (x > 0).then(|| here - 1),
-                (x + 1 < width).then(|| here + 1),
-                (y > 0).then(|| here - width as usize),
-                (y + 1 < height).then(|| here + width as usize),
-            ];
-            neighbours.into_iter().flatten().any(|other| {
-                let hits = (&self.shot.hits[here], &self.shot.hits[other]);
-                hits.0.instance != hits.1.instance
-                    || contrast(colors[here], colors[other], CONTRAST)
-            })
-        };
-        let places: Vec<Vec2> = (1..samples).map(sample_place).collect();
-        per_block(width, height, TILE, Vec3A::ZERO, |tile| {
-            let mut values: Vec<Vec3A> = tile.pixels().map(|(x, y)| colors[index(x, y)]).collect();
-            if tile.pixels().any(|(x, y)| rough(x, y)) {
-                self.refine(tile, rough, &places, &mut values);
-            }
-            values
+        let across = width as usize;
+        let here = y as usize * across + x as usize;
+        let neighbours = [
+            (x > 0).then(|| here - 1),
+            (x + 1 < width).then(|| here + 1),
+            (y > 0).then(|| here - across),
+            (y + 1 < height).then(|| here + across),
+        ];
+        neighbours.into_iter().flatten().any(|other| {
+            let hits = (&self.shot.hits[here], &self.shot.hits[other]);
+            hits.0.instance != hits.1.instance || contrast(colors[here], colors[other], CONTRAST)
         })
     }
 
     /// Averages the values of a tile's rough pixels with those of other places in
     /// them.
-    fn refine(
-        &self,
-        tile: &Block,
-        rough: impl Fn(u32, u32) -> bool,
-        places: &[Vec2],
-        values: &mut [Vec3A],
-    ) {
+    fn refine(&self, tile: &Block, rough: &[bool], places: &[Vec2], values: &mut [Vec3A]) {
         let survey = raster::survey(self.shot.tracer, &self.shot.eye, tile, places);
         let mut means = Vec::new();
+        // Of each block, among these.
+        let mut ends = Vec::new();
         let mut batch = Batch::new(self);
         for block in tile.split(BLOCK) {
             batch.part();
-            for (x, y) in block.pixels().filter(|&(x, y)| rough(x, y)) {
+            for (x, y) in block.pixels() {
                 let index = tile.index(x, y);
+                if !rough[index] {
+                    continue;
+                }
                 let (column, row) = ((x - tile.x.start) as usize, (y - tile.y.start) as usize);
                 let sample = |(k, place): (usize, &Vec2)| Sample {
                     pixel: (x, y),
@@ -111,12 +117,18 @@ impl Picture<'_> {
                     .for_each(|&(k, _)| batch.add(mean.samples[k]));
                 means.push(mean);
             }
+            ends.push(means.len());
         }
         let mut shown = batch.colors().into_iter();
         let mut batch = Batch::new(self);
-        for mean in &mut means {
-            mean.add_first(&mut shown);
-            mean.rest().iter().for_each(|&sample| batch.add(sample));
+        let mut first = 0;
+        for end in ends {
+            batch.part();
+            for mean in &mut means[first..end] {
+                mean.add_first(&mut shown);
+                mean.rest().iter().for_each(|&sample| batch.add(sample));
+            }
+            first = end;
         }
         let mut shown = batch.colors().into_iter();
         for mean in &mut means {
@@ -230,26 +242,29 @@ pub(super) fn tone(radiance: Vec3A) -> Vec3A {
     mapped.clamp(Vec3A::ZERO, Vec3A::ONE)
 }
 
-/// Linear to sRGB bytes by looking up, for powers are slow.
-struct SrgbTable(Vec<u8>);
-
-impl SrgbTable {
-    const STEPS: usize = 8192;
-
-    fn new() -> Self {
-        let byte = |i: usize| {
-            let c = i as f32 / Self::STEPS as f32;
-            let s = if c <= 0.003_130_8 {
-                12.92 * c
-            } else {
-                1.055 * c.powf(1.0 / 2.4) - 0.055
-            };
-            (s * 255.0 + 0.5) as u8
-        };
-        Self((0..=Self::STEPS).map(byte).collect())
-    }
-
-    fn byte(&self, linear: f32) -> u8 {
-        self.0[(linear * Self::STEPS as f32) as usize]
-    }
+/// sRGB bytes (red, green, blue, alpha) of display light.
+fn encoded(colors: Vec<Vec3A>) -> Vec<[u8; 4]> {
+    let Ok(table) = <&[u8; STEPS + 1]>::try_from(&**SRGB) else {
+        return Vec::new();
+    };
+    let byte = |linear: f32| table[((linear * STEPS as f32) as usize).min(STEPS)];
+    let pixel = |c: Vec3A| [byte(c.x), byte(c.y), byte(c.z), 255];
+    colors.into_iter().map(pixel).collect()
 }
+
+/// Steps of linear light from 0 to 1.
+const STEPS: usize = 8192;
+
+/// The sRGB byte of each step, for powers are slow.
+static SRGB: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let byte = |i: usize| {
+        let c = i as f32 / STEPS as f32;
+        let s = if c <= 0.003_130_8 {
+            12.92 * c
+        } else {
+            1.055 * c.powf(1.0 / 2.4) - 0.055
+        };
+        (s * 255.0 + 0.5) as u8
+    };
+    (0..=STEPS).map(byte).collect()
+});

@@ -4,7 +4,7 @@ use glam::{Vec2, Vec3A};
 use rayon::prelude::*;
 
 use super::{
-    BLOCK, Block, Shot, per_block,
+    BLOCK, Block, Shot, band,
     sight::{Question, Sight, View},
 };
 use crate::{
@@ -16,6 +16,8 @@ use crate::{
 /// its distance. Together with [`LIFT`] it keeps a surface from hiding itself by
 /// rounding, which grows with distance.
 const REACH: f32 = 1.0 - 1e-4;
+/// Bytes of a vector in the plane of vectors.
+const VECTOR: usize = size_of::<[f32; 2]>();
 /// Points are looked back at in areas of so many columns and rows together.
 const AREA: (u32, u32) = (2 * BLOCK, 2 * BLOCK);
 /// How far a point is lifted off its surface, as a share of its distance.
@@ -76,17 +78,27 @@ pub(crate) fn flow(shot: &Shot<'_>, before: Option<&Before<'_>>, planes: &mut [u
         planes.fill(0);
         return;
     };
-    let eye = &shot.eye;
-    let vectors = per_block(eye.width, eye.height, AREA, None, |block| {
-        Glance::new(shot, before).vectors(block)
-    });
-    let (uv, valid) = planes.split_at_mut(vectors.len() * size_of::<[f32; 2]>());
-    let pixels = uv.par_chunks_exact_mut(size_of::<[f32; 2]>()).zip(valid);
-    pixels.zip(&vectors).for_each(|((uv, valid), vector)| {
-        let (u, v) = vector.unwrap_or_default().into();
-        uv[..4].copy_from_slice(&f32::to_le_bytes(u));
-        uv[4..].copy_from_slice(&f32::to_le_bytes(v));
-        *valid = u8::from(vector.is_some());
+    let (width, height) = (shot.eye.width, shot.eye.height);
+    let (uv, valid) = planes.split_at_mut(shot.hits.len() * VECTOR);
+    let in_band = width as usize * AREA.1 as usize;
+    let bands = uv
+        .par_chunks_mut(in_band * VECTOR)
+        .zip(valid.par_chunks_mut(in_band));
+    bands.enumerate().for_each(|(index, (uv, valid))| {
+        for block in band(index, (width, height), AREA) {
+            let vectors = Glance::new(shot, before).vectors(&block);
+            for (row, vectors) in vectors.chunks(block.x.len()).enumerate() {
+                let first = row * width as usize + block.x.start as usize;
+                let uv = uv[first * VECTOR..].chunks_exact_mut(VECTOR);
+                let pixels = uv.zip(&mut valid[first..]);
+                for ((uv, valid), vector) in pixels.zip(vectors) {
+                    let (u, v) = vector.unwrap_or_default().into();
+                    uv[..4].copy_from_slice(&f32::to_le_bytes(u));
+                    uv[4..].copy_from_slice(&f32::to_le_bytes(v));
+                    *valid = u8::from(vector.is_some());
+                }
+            }
+        }
     });
 }
 

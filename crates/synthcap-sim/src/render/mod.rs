@@ -105,9 +105,11 @@ impl Block {
 }
 
 impl<'a> Shot<'a> {
-    pub(crate) fn take(tracer: &'a Tracer, eye: Eye) -> Self {
+    /// `hits` is memory to be used again.
+    pub(crate) fn take(tracer: &'a Tracer, eye: Eye, mut hits: Vec<Hit>) -> Self {
         let center = [pixel_center(0, 0)];
-        let hits = per_block(eye.width, eye.height, TILE, Hit::MISS, |tile| {
+        hits.resize(eye.width as usize * eye.height as usize, Hit::MISS);
+        fill_blocks(&mut hits, eye.width, TILE, |tile| {
             let survey = raster::survey(tracer, &eye, tile, &center);
             let pixels = tile
                 .pixels()
@@ -231,6 +233,20 @@ fn per_block<T: Copy + Send>(
     values
 }
 
+/// The blocks of so many columns and rows in an image's n-th row of them.
+fn band(
+    index: usize,
+    (width, height): (u32, u32),
+    (columns, rows): (u32, u32),
+) -> impl Iterator<Item = Block> {
+    let top = index as u32 * rows;
+    let lefts = (0..width).step_by(columns as usize);
+    lefts.map(move |left| Block {
+        x: left..width.min(left + columns),
+        y: top..height.min(top + rows),
+    })
+}
+
 /// As [`per_block`], into memory that is there already: `width` values to a row.
 fn fill_blocks<T: Copy + Send>(
     values: &mut [T],
@@ -240,17 +256,12 @@ fn fill_blocks<T: Copy + Send>(
 ) {
     let height = (values.len() / width as usize) as u32;
     let bands = values.par_chunks_mut(width as usize * rows as usize);
-    bands.enumerate().for_each(|(band, pixels)| {
-        let top = band as u32 * rows;
-        for left in (0..width).step_by(columns as usize) {
-            let block = Block {
-                x: left..width.min(left + columns),
-                y: top..height.min(top + rows),
-            };
+    bands.enumerate().for_each(|(index, pixels)| {
+        for block in band(index, (width, height), (columns, rows)) {
             let of_block = block_values(&block);
             let lines = pixels.chunks_mut(width as usize);
             for (line, row) in lines.zip(of_block.chunks(block.x.len())) {
-                line[left as usize..][..row.len()].copy_from_slice(row);
+                line[block.x.start as usize..][..row.len()].copy_from_slice(row);
             }
         }
     });

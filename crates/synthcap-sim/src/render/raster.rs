@@ -13,13 +13,18 @@ use glam::{Vec2, Vec3A, Vec4};
 use super::Block;
 use crate::{
     camera::{Eye, NEAR_M},
-    mesh::{Facet, Facets, Lens, Packet},
+    mesh::{Facet, Facets, Lens, Packet, Within},
     region::Region,
     trace::{Hit, Instance, Tracer},
 };
 
 /// How many image positions are looked at together.
 const LANES: usize = 4;
+/// Pixels of a cell in each direction: where a triangle may be seen is found out for
+/// one cell after another.
+const CELL: usize = 8;
+/// So many pixels looked at together make a cell.
+const GROUPS: usize = CELL * CELL / LANES;
 /// Marks a position where nothing was found.
 const NONE: u32 = u32::MAX;
 /// After so many packets it is found out again what is hidden.
@@ -76,16 +81,20 @@ pub(super) struct Canvas<'a> {
     places: &'a [Vec2],
     width: usize,
     height: usize,
-    /// From one row to the next in what follows: a row ends with places that
-    /// nothing is drawn to, so that whole groups can be written everywhere.
-    stride: usize,
-    /// One by the depth of the nearest so far, for each place row by row.
-    nearest: Vec<f32>,
+    /// Cells from one row of them to the next.
+    across: usize,
+    /// One by the depth of the nearest so far: for each cell its pixels row by row,
+    /// for one place in them after another. Nothing is drawn to those that lie beyond
+    /// the block.
+    nearest: Vec<[Vec4; GROUPS]>,
     /// Which of the candidates it is.
-    found: Vec<u32>,
+    found: Vec<[[u32; LANES]; GROUPS]>,
     /// Instances and triangles.
     candidates: Vec<(u32, u32)>,
-    /// The least of `nearest` at some time: what is further away is hidden.
+    /// For each cell the least of `nearest` at some time: what is further away is
+    /// hidden.
+    hidden_in: Vec<f32>,
+    /// The least of these at some time.
     hidden: f32,
     /// How many packets were drawn.
     drawn: usize,
@@ -96,27 +105,50 @@ pub(super) struct Canvas<'a> {
 impl<'a> Canvas<'a> {
     fn new(tracer: &'a Tracer, eye: Eye, block: &Block, places: &'a [Vec2]) -> Self {
         let (width, height) = (block.x.len(), block.y.len());
-        let stride = width + LANES - 1;
-        let mut nearest = vec![0.0; stride * height * places.len()];
-        for row in nearest.chunks_exact_mut(stride) {
-            row[width..].fill(f32::INFINITY);
-        }
-        Self {
+        let across = width.div_ceil(CELL);
+        let cells = across * height.div_ceil(CELL);
+        let mut canvas = Self {
             tracer,
             eye,
             low: block.low(),
             places,
             width,
             height,
-            stride,
-            found: vec![NONE; nearest.len()],
-            nearest,
+            across,
+            nearest: vec![[Vec4::ZERO; GROUPS]; cells * places.len()],
+            found: vec![[[NONE; LANES]; GROUPS]; cells * places.len()],
             candidates: Vec::new(),
+            hidden_in: vec![0.0; cells],
             hidden: 0.0,
             drawn: 0,
             least_place: places.iter().fold(Vec2::INFINITY, |a, b| a.min(*b)),
             greatest_place: places.iter().fold(Vec2::NEG_INFINITY, |a, b| a.max(*b)),
+        };
+        if width % CELL != 0 || height % CELL != 0 {
+            canvas.close_beyond();
         }
+        canvas
+    }
+
+    /// Hides everything behind the pixels beyond the block.
+    fn close_beyond(&mut self) {
+        for row in 0..self.height.next_multiple_of(CELL) {
+            for column in 0..self.across * CELL {
+                if row >= self.height || column >= self.width {
+                    for place in 0..self.places.len() {
+                        let (cell, group, lane) = self.index(place, column, row);
+                        self.nearest[cell][group][lane] = f32::INFINITY;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where a pixel's place is: the cell, the group in it and the lane in that.
+    fn index(&self, place: usize, column: usize, row: usize) -> (usize, usize, usize) {
+        let cell = row / CELL * self.across + column / CELL;
+        let group = row % CELL * (CELL / LANES) + column % CELL / LANES;
+        (cell * self.places.len() + place, group, column % LANES)
     }
 
     /// A depth before which an instance does not begin, metres.
@@ -159,11 +191,18 @@ impl<'a> Canvas<'a> {
 
     /// Finds out behind what depth everything is hidden.
     fn hide(&mut self) {
-        // Four at a time: this is done often.
-        let (groups, rest) = self.nearest.as_chunks::<LANES>();
-        let groups = groups.iter().map(|group| Vec4::from_array(*group));
-        let least = groups.fold(Vec4::INFINITY, Vec4::min).min_element();
-        self.hidden = rest.iter().fold(least, |a, b| a.min(*b));
+        for cell in 0..self.hidden_in.len() {
+            self.hide_in(cell);
+        }
+        self.hidden = self.hidden_in.iter().copied().fold(f32::INFINITY, f32::min);
+    }
+
+    /// Finds out behind what depth everything in a cell is hidden.
+    fn hide_in(&mut self, cell: usize) {
+        let count = self.places.len();
+        let places = &self.nearest[cell * count..][..count];
+        let least = places.as_flattened().iter();
+        self.hidden_in[cell] = least.copied().fold(Vec4::INFINITY, Vec4::min).min_element();
     }
 
     fn draw_facets(&mut self, (instance, first): (u32, u32), facets: &Facets) {
@@ -192,10 +231,7 @@ impl<'a> Canvas<'a> {
             }
             let candidate = self.candidates.len() as u32;
             self.candidates.push((instance, first + lane as u32));
-            for place in 0..self.places.len() {
-                let area = (columns.clone(), rows.clone());
-                self.draw_facet(&single[lane], candidate, place, area);
-            }
+            self.draw_facet(&single[lane], candidate, columns, rows);
         }
         self.drawn += 1;
         if self.drawn.is_multiple_of(REFRESH) {
@@ -212,34 +248,69 @@ impl<'a> Canvas<'a> {
         [first, last].map(|x| x.clamp(Vec4::ZERO, limit).to_array())
     }
 
-    #[inline(always)]
+    /// Draws a triangle to the pixels that its bounds leave.
     fn draw_facet(
         &mut self,
         facet: &Facet,
         candidate: u32,
+        columns: Range<usize>,
+        rows: Range<usize>,
+    ) {
+        let within = facet.within();
+        for y in rows.start / CELL..rows.end.div_ceil(CELL) {
+            for x in columns.start / CELL..columns.end.div_ceil(CELL) {
+                let cell = y * self.across + x;
+                let (left, top) = (x * CELL, y * CELL);
+                let low = Vec2::new(left as f32, top as f32);
+                let high = low + Vec2::splat(CELL as f32);
+                if !facet.reaches(low, high, self.hidden_in[cell]) {
+                    continue;
+                }
+                let rows = rows.start.max(top) - top..rows.end.min(top + CELL) - top;
+                let first = columns.start.max(left) - left;
+                let last = columns.end.min(left + CELL) - left;
+                let groups = first / LANES..last.div_ceil(LANES);
+                let covers_much = rows.len() * groups.len() * 2 >= GROUPS;
+                for place in 0..self.places.len() {
+                    let from = low + self.places[place];
+                    let area = (groups.clone(), rows.clone());
+                    self.draw_in(cell, place, (facet, &within, candidate), from, area);
+                }
+                if covers_much {
+                    self.hide_in(cell);
+                }
+            }
+        }
+    }
+
+    /// Draws a triangle to a part of a cell whose first pixel's place lies at `from`.
+    #[inline(always)]
+    fn draw_in(
+        &mut self,
+        cell: usize,
         place: usize,
+        (facet, within, candidate): (&Facet, &Within, u32),
+        from: Vec2,
         (columns, rows): (Range<usize>, Range<usize>),
     ) {
-        let at = self.places[place];
-        let across = facet.across();
+        let index = cell * self.places.len() + place;
+        let (nearest, found) = (&mut self.nearest[index], &mut self.found[index]);
         for row in rows {
-            let start = (place * self.height + row) * self.stride;
-            let mut values = facet.at(columns.start as f32 + at.x, row as f32 + at.y, &across);
-            for column in columns.clone().step_by(LANES) {
-                let group = start + column..start + column + LANES;
-                let nearest = Vec4::from_slice(&self.nearest[group.clone()]);
-                let mut met = values.covers() & values.nearness().cmpgt(nearest);
+            for column in columns.clone() {
+                let group = row * (CELL / LANES) + column;
+                let at = from + Vec2::new((column * LANES) as f32, row as f32);
+                let values = facet.at(at.x, at.y, within);
+                let before = nearest[group];
+                let mut met = values.covers() & values.nearness().cmpgt(before);
                 if met.any() {
                     met &= values.nearness().cmple(Vec4::splat(1.0 / NEAR_M));
-                    Vec4::select(met, values.nearness(), nearest)
-                        .write_to_slice(&mut self.nearest[group.clone()]);
+                    nearest[group] = Vec4::select(met, values.nearness(), before);
                     let mut bits = met.bitmask();
                     while bits != 0 {
-                        self.found[group.start + bits.trailing_zeros() as usize] = candidate;
+                        found[group][bits.trailing_zeros() as usize] = candidate;
                         bits &= bits - 1;
                     }
                 }
-                values.advance(&across);
             }
         }
     }
@@ -247,7 +318,8 @@ impl<'a> Canvas<'a> {
     /// What the ray through one of the places meets in a pixel, which is counted
     /// from the block's first.
     pub(super) fn hit(&self, place: usize, x: usize, y: usize) -> Hit {
-        let candidate = self.found[(place * self.height + y) * self.stride + x];
+        let (cell, group, lane) = self.index(place, x, y);
+        let candidate = self.found[cell][group][lane];
         let Some(&(index, triangle)) = self.candidates.get(candidate as usize) else {
             return Hit::MISS;
         };

@@ -271,7 +271,7 @@ mod tests {
         let mut simulator = Simulator::new(config).expect("a scene");
         let tracer = simulator.world.tracer();
         let eye = Eye::new(&simulator.cameras[0].now, 160, 120);
-        let shot = Shot::take(&tracer, eye);
+        let shot = Shot::take(&tracer, eye, Vec::new());
         let image = Block {
             x: 0..160,
             y: 0..120,
