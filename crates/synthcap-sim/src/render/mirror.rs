@@ -20,7 +20,7 @@ impl Shader<'_> {
         // Glazes mirror next to nothing of what lies before them, and that little
         // fades in towards their rims.
         let sharpest = s.sharpest();
-        let shows = smooth(0.065, 0.12, mirror.strength.max_element());
+        let shows = smooth(0.09, 0.15, mirror.strength.max_element());
         let keep = shows * (1.0 - smooth(0.5 * sharpest, sharpest, s.roughness));
         if keep <= 0.0 {
             return mirror.of_sky();

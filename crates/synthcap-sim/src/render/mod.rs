@@ -36,7 +36,7 @@ use crate::{
 const BLOCK: u32 = 8;
 /// Primary rays share less, and more of them share it: tiles of so many columns
 /// and rows.
-const TILE: (u32, u32) = (32, 16);
+const TILE: (u32, u32) = (64, 16);
 
 /// Parts of a surface face about the same way up to this cosine between them.
 const SAME_FACING_COS: f32 = 0.95;

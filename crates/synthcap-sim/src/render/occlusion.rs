@@ -1,6 +1,6 @@
 //! How much of the sky each point sees past nearby things.
 //!
-//! Every third pixel in each direction is a site that sends a few short rays
+//! Every fourth pixel in each direction is a site that sends a few short rays
 //! over its hemisphere. The rays of 4 x 4 neighbouring sites interleave to one
 //! even pattern, so that averaging over them leaves little noise and no grain.
 
@@ -12,7 +12,7 @@ use super::{Shot, per_pixel};
 use crate::{camera::pixel_center, tree::Ray};
 
 /// Pixels from one site to the next, in each direction.
-const SPACING: u32 = 3;
+const SPACING: u32 = 4;
 /// Rays of each site.
 const RAYS: u32 = 1;
 /// Sites whose rays interleave, in each direction.
