@@ -7,6 +7,7 @@ use glam::{Affine3A, Mat3A, Vec3, Vec3A};
 use obvhs::aabb::Aabb;
 
 use crate::{
+    camera::NEAR_M,
     mesh::{Mesh, MeshHit},
     region::Region,
     tree::{Ray, Tree},
@@ -239,6 +240,14 @@ impl Tracer {
     #[inline]
     pub(crate) fn bounds(&self, index: u32) -> &Aabb {
         &self.boxes[index as usize]
+    }
+
+    /// Whether an eye is outside of an instance, and not so near that what it does not
+    /// see for nearness could be a part of it.
+    pub(crate) fn is_outside(&self, index: u32, eye: Vec3A) -> bool {
+        let bounds = self.bounds(index);
+        let near = Vec3A::splat(4.0 * NEAR_M);
+        (eye.cmplt(bounds.min - near) | eye.cmpgt(bounds.max + near)).any()
     }
 
     /// How far from the origin things lie at the most on any axis, metres.

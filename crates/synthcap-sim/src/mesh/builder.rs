@@ -2,13 +2,15 @@
 
 use glam::{Affine3A, Mat4, Vec2, Vec3, Vec3A};
 
-use super::{Collider, Corners, Mesh, Triangle, normal_matrix};
+use super::{Collider, Corners, Mesh, Triangle, closed::closed, normal_matrix};
 use crate::material::Material;
 
 /// Collects triangles; every `add` gives them the part that is current.
 #[derive(Debug, Default)]
 pub(crate) struct MeshBuilder {
     triangles: Vec<Triangle>,
+    /// Where the triangles' corners are, to the bit.
+    places: Vec<[Vec3; 3]>,
     corners: Vec<Corners>,
     colliders: Vec<Collider>,
     materials: Vec<Material>,
@@ -63,6 +65,7 @@ impl MeshBuilder {
             return;
         }
         let smooth = |n: Vec3| if n == Vec3::ZERO { flat.into() } else { n };
+        self.places.push([a.position, b.position, c.position]);
         self.triangles.push(Triangle {
             corner: a.position.into(),
             edge1,
@@ -96,12 +99,30 @@ impl MeshBuilder {
         self.triangles.len()
     }
 
-    /// The mesh.
-    pub(crate) fn build(mut self) -> Mesh {
+    /// The mesh. No surface may cut through itself.
+    pub(crate) fn build(self) -> Mesh {
+        let closed = closed(&self.places);
+        self.build_with(&closed)
+    }
+
+    /// The mesh, of which both sides may be seen from anywhere.
+    pub(super) fn build_two_sided(self) -> Mesh {
+        let closed = vec![false; self.len()];
+        self.build_with(&closed)
+    }
+
+    fn build_with(mut self, closed: &[bool]) -> Mesh {
         if self.materials.is_empty() {
             self.materials.push(Material::default());
         }
-        Mesh::new(self.triangles, self.corners, self.colliders, self.materials)
+        let Self {
+            triangles,
+            corners,
+            colliders,
+            materials,
+            ..
+        } = self;
+        Mesh::new(triangles, corners, closed, colliders, materials)
     }
 }
 
@@ -130,6 +151,12 @@ impl Solid {
             }
         }
         Self { triangles }
+    }
+
+    /// The surface with its other side outside.
+    pub(crate) fn turned(mut self) -> Self {
+        self.triangles.iter_mut().for_each(|t| t.swap(1, 2));
+        self
     }
 
     /// Both surfaces as one.

@@ -267,6 +267,21 @@ impl Values {
 }
 
 impl Packet {
+    /// Whether all normals point away from an eye in the same space.
+    #[inline(always)]
+    pub(crate) fn faces_away(&self, lens: &Lens) -> bool {
+        let corner: [Vec4; 3] = std::array::from_fn(|i| self.corner[i] - lens.origin[i]);
+        // Triangles that are not used compare as if they did.
+        !dot(&self.normal(), &corner).cmple(Vec4::ZERO).any()
+    }
+
+    /// Whether all normals point against parallel rays in the same space.
+    #[inline(always)]
+    pub(crate) fn faces_against(&self, shaft: &Shaft) -> bool {
+        let [_, _, along] = &shaft.ways;
+        !dot(&self.normal(), along).cmpge(Vec4::ZERO).any()
+    }
+
     /// The triangles as an eye in the same space sees them: nearness is one by the
     /// depth.
     #[inline]

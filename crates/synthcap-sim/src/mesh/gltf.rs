@@ -142,7 +142,7 @@ impl AssetFile<'_> {
             return Err(self.bad("it has no triangles"));
         }
         let points = builder.sample_points(HULL_POINTS);
-        Ok(builder.collider(Collider::Hull(points)).build())
+        Ok(builder.collider(Collider::Hull(points)).build_two_sided())
     }
 
     /// The bytes that a URI stands for: in itself, or in a file beside this one.

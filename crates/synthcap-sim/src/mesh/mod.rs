@@ -1,6 +1,7 @@
 //! Triangle meshes with their search trees, ready to be traced and collided.
 
 mod builder;
+mod closed;
 mod facet;
 mod fruit;
 pub(crate) mod furniture;
@@ -77,6 +78,8 @@ pub(crate) struct Mesh {
     corners: Vec<Corners>,
     /// The triangles again, one packet for each leaf.
     packets: Vec<Packet>,
+    /// For each packet whether all its triangles are of closed surfaces.
+    closed: Vec<bool>,
     tree: Tree,
     /// For each triangle and each of its sides whether nothing of the mesh lies
     /// on that side of its plane.
@@ -98,9 +101,11 @@ pub(crate) struct MeshHit {
 }
 
 impl Mesh {
+    /// `closed` tells for each triangle whether it is of a closed surface.
     fn new(
         triangles: Vec<Triangle>,
         corners: Vec<Corners>,
+        closed: &[bool],
         colliders: Vec<Collider>,
         materials: Vec<Material>,
     ) -> Self {
@@ -116,7 +121,8 @@ impl Mesh {
                 .collect();
             Packet::new(&filled)
         };
-        let packets = tree.slots().chunks(Packet::SIZE).map(packet).collect();
+        let all_closed = |leaf: &[Option<u32>]| leaf.iter().flatten().all(|&i| closed[i as usize]);
+        let leaves = || tree.slots().chunks(Packet::SIZE);
         let bounds = boxes.iter().fold(Aabb::empty(), |all, b| all.union(b));
         let half = (bounds.max - bounds.min) / 2.0;
         let center = bounds.min + half;
@@ -132,7 +138,8 @@ impl Mesh {
             open: Vec::new(),
             triangles: order().map(|i| triangles[i]).collect(),
             corners: order().map(|i| corners[i]).collect(),
-            packets,
+            packets: leaves().map(packet).collect(),
+            closed: leaves().map(all_closed).collect(),
             tree,
             min: bounds.min.into(),
             max: bounds.max.into(),
@@ -252,6 +259,13 @@ impl Mesh {
     #[inline(always)]
     pub(crate) fn packet(&self, index: u32) -> &Packet {
         &self.packets[index as usize]
+    }
+
+    /// Whether all triangles of a packet are of closed surfaces, whose normals point out
+    /// of them.
+    #[inline(always)]
+    pub(crate) fn is_closed(&self, packet: u32) -> bool {
+        self.closed[packet as usize]
     }
 
     /// Where a ray meets the plane of a triangle.

@@ -453,7 +453,13 @@ pub(super) fn bush() -> MeshBuilder {
     let point = |column: usize, row: usize| {
         let turn = (column % columns) as f32 / columns as f32 * TAU;
         let tilt = (row as f32 / rows as f32 - 0.5) * PI;
-        let out = vec3(turn.cos() * tilt.cos(), turn.sin() * tilt.cos(), tilt.sin());
+        // At its ends it must close.
+        let ring = if row.is_multiple_of(rows) {
+            0.0
+        } else {
+            tilt.cos()
+        };
+        let out = vec3(turn.cos() * ring, turn.sin() * ring, tilt.sin());
         let lumps = noise::fractal(out * 3.1 + Vec3::splat(5.0), 2, 0.0);
         let leaves = noise::fractal(out * 17.0, 3, 0.0);
         out * (0.33 + 0.14 * lumps + 0.11 * leaves)

@@ -21,7 +21,12 @@ pub(crate) fn block(half_extent: Vec3, radius: f32) -> Solid {
         }
         let rim = (0..=steps).map(|i| {
             let angle = i as f32 / steps as f32 * PI / 4.0;
-            half - radius + radius * angle.tan()
+            // Sides must meet to the bit.
+            if i == steps {
+                half
+            } else {
+                half - radius + radius * angle.tan()
+            }
         });
         let rim: Vec<f32> = rim.collect();
         let low = rim.iter().rev().map(|x| -x);
@@ -32,7 +37,7 @@ pub(crate) fn block(half_extent: Vec3, radius: f32) -> Solid {
         let (b, c) = ((axis + 1) % 3, (axis + 2) % 3);
         let (columns, rows) = (lines(half_extent[b]), lines(half_extent[c]));
         for sign in [-1.0_f32, 1.0] {
-            solid = solid.with(Solid::grid(columns.len() - 1, rows.len() - 1, |i, j| {
+            let side = Solid::grid(columns.len() - 1, rows.len() - 1, |i, j| {
                 let mut on_box = Vec3::ZERO;
                 on_box[axis] = sign * half_extent[axis];
                 on_box[b] = columns[i];
@@ -59,7 +64,8 @@ pub(crate) fn block(half_extent: Vec3, radius: f32) -> Solid {
                         on_box[c] / half_extent[c] * 0.5 + 0.5,
                     ),
                 }
-            }));
+            });
+            solid = solid.with(if sign < 0.0 { side.turned() } else { side });
         }
     }
     solid

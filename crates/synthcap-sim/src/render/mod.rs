@@ -266,3 +266,41 @@ fn fill_blocks<T: Copy + Send>(
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SimConfig, Simulator, camera::CameraPose};
+
+    #[test]
+    fn a_shot_shows_what_rays_meet() {
+        // From outside of everything, and from under the table, within its box.
+        for (scene, from, to) in [
+            ("shapes", (-420.0, 300.0, 200.0), (50.0, 0.0, 30.0)),
+            ("tabletop", (-120.0, 90.0, 170.0), (0.0, 0.0, 80.0)),
+            ("tabletop", (0.0, 0.0, 40.0), (30.0, 60.0, 60.0)),
+        ] {
+            let vec3 = |(x, y, z)| synthcap::Vec3::new(x, y, z);
+            let config = SimConfig {
+                scene: scene.to_owned(),
+                ..SimConfig::default()
+            };
+            let mut simulator = Simulator::new(config).expect("a scene");
+            let tracer = simulator.world.tracer();
+            let pose = CameraPose {
+                transform: synthcap::Transform::look_at(vec3(from), vec3(to)),
+                intrinsics: synthcap::Intrinsics::from_horizontal_fov(90.0, 160, 120),
+            };
+            let eye = Eye::new(&pose, 160, 120);
+            let shot = Shot::take(&tracer, eye, Vec::new());
+            let differs = |(i, hit): &(usize, &Hit)| {
+                let (x, y) = (*i as u32 % 160, *i as u32 / 160);
+                let met = tracer.closest(eye.ray(pixel_center(x, y)));
+                met.instance != hit.instance || (met.t - hit.t).abs() > 1e-3 * met.t
+            };
+            let differ = shot.hits.iter().enumerate().filter(differs).count();
+            // Only where a ray grazes an edge may rounding decide.
+            assert!(differ * 2000 < shot.hits.len(), "{scene}: {differ} differ");
+        }
+    }
+}

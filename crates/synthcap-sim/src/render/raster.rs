@@ -164,6 +164,7 @@ impl<'a> Canvas<'a> {
         let instance = &self.tracer.instances()[index as usize];
         let lens = lens(self.tracer, &self.eye, self.low, instance);
         let mesh = &instance.mesh;
+        let from_outside = self.tracer.is_outside(index, self.eye.center);
         // Most are not in the processor's cache; fetched together they take hardly
         // longer than one.
         let mut waiting = [0; Packet::FETCHED];
@@ -173,7 +174,11 @@ impl<'a> Canvas<'a> {
                 .iter()
                 .for_each(|&packet| mesh.packet(packet).fetch());
             for &packet in packets {
-                let facets = mesh.packet(packet).facets(&lens);
+                let triangles = mesh.packet(packet);
+                if from_outside && mesh.is_closed(packet) && triangles.faces_away(&lens) {
+                    continue;
+                }
+                let facets = triangles.facets(&lens);
                 self.draw_facets((index, packet * Packet::SIZE as u32), &facets);
             }
         };

@@ -163,13 +163,19 @@ fn examine(
         let index = of_one[0].0;
         let instance = &tracer.instances()[index as usize];
         let picture = Picture::new(view, origin, tracer, instance);
+        let from_outside = view.is_outside(tracer, index);
         for packets in of_one.chunks(Packet::FETCHED) {
             let packets = packets
                 .iter()
-                .map(|&(_, packet)| instance.mesh.packet(packet));
-            packets.clone().for_each(Packet::fetch);
-            for packet in packets {
-                let facets = picture.facets(packet);
+                .map(|&(_, packet)| (instance.mesh.packet(packet), packet));
+            packets.clone().for_each(|(packet, _)| packet.fetch());
+            for (triangles, packet) in packets {
+                // What lies in or behind a closed surface is hidden by its side that
+                // faces the view.
+                if from_outside && instance.mesh.is_closed(packet) && picture.is_back(triangles) {
+                    continue;
+                }
+                let facets = picture.facets(triangles);
                 for cluster in &mut *clusters {
                     if cluster.own != Some(index) && !cluster.is_hidden() {
                         cluster.hide(&facets, limit);
@@ -212,6 +218,14 @@ impl View<'_> {
         }
     }
 
+    /// Whether lines of sight end outside of an instance.
+    fn is_outside(self, tracer: &Tracer, index: u32) -> bool {
+        match self {
+            Self::Eye(eye) => tracer.is_outside(index, eye.center),
+            Self::Along(_) => true,
+        }
+    }
+
     /// What is nearer than this hides nothing.
     fn limit(self) -> f32 {
         match self {
@@ -241,6 +255,15 @@ impl Picture {
                     1e-6 + 1e-6 * tracer.reach(),
                 ))
             }
+        }
+    }
+
+    /// Whether the view sees but the backs of triangles.
+    #[inline(always)]
+    fn is_back(&self, packet: &Packet) -> bool {
+        match self {
+            Self::Eye(lens) => packet.faces_away(lens),
+            Self::Along(shaft) => packet.faces_against(shaft),
         }
     }
 
