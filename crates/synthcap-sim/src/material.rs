@@ -71,7 +71,7 @@ impl Material {
     }
 
     /// The colour at a point.
-    pub(crate) fn color(&self, at: &TexturePoint) -> Vec3 {
+    pub(crate) fn color(&self, at: &TexturePoint<'_>) -> Vec3 {
         self.texture.color(self.base_color, self.accent, at)
     }
 

@@ -64,28 +64,29 @@ impl Texture {
 
     /// The colour at a point: `base` and `accent` mixed by the pattern. `point`
     /// and `normal` are in the object's own axes, metres.
-    pub(crate) fn color(&self, base: Vec3, accent: Vec3, at: &TexturePoint) -> Vec3 {
+    pub(crate) fn color(&self, base: Vec3, accent: Vec3, at: &TexturePoint<'_>) -> Vec3 {
         match self {
             Self::None => base,
             Self::Pattern(pattern) => pattern.color(base, accent, at),
-            Self::Picture(picture) => base * picture.sample(at.uv),
+            Self::Picture(picture) => base * picture.sample((at.uv)()),
         }
     }
 }
 
 /// Where a texture is looked up.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TexturePoint {
+#[derive(Clone, Copy)]
+pub(crate) struct TexturePoint<'a> {
     /// Metres in the object's own axes, scaled as the object is.
     pub(crate) point: Vec3,
     /// The flat normal in the object's own axes.
     pub(crate) normal: Vec3,
-    pub(crate) uv: Vec2,
+    /// Finds the surface's own coordinates there, which few patterns need.
+    pub(crate) uv: &'a dyn Fn() -> Vec2,
     /// How wide a pixel is there, metres.
     pub(crate) width: f32,
 }
 
-impl TexturePoint {
+impl TexturePoint<'_> {
     /// Two coordinates along the surface, by the axis it mostly faces.
     fn flat(&self) -> Vec2 {
         let n = self.normal.abs();
@@ -107,7 +108,7 @@ fn step(edge: f32, width: f32, x: f32) -> f32 {
 }
 
 impl Pattern {
-    fn color(self, base: Vec3, accent: Vec3, at: &TexturePoint) -> Vec3 {
+    fn color(self, base: Vec3, accent: Vec3, at: &TexturePoint<'_>) -> Vec3 {
         let (p, width) = (at.point, at.width);
         match self {
             Self::Brick => brick(base, accent, at.flat(), width),
@@ -320,7 +321,7 @@ mod tests {
                             i as f32 * 0.003,
                         ),
                         normal: Vec3::Z,
-                        uv: Vec2::ZERO,
+                        uv: &|| Vec2::ZERO,
                         width: 0.0,
                     };
                     pattern.color(Vec3::splat(0.8), Vec3::splat(0.1), &at)

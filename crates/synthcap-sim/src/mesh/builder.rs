@@ -12,6 +12,8 @@ pub(crate) struct MeshBuilder {
     /// Where the triangles' corners are, to the bit.
     places: Vec<[Vec3; 3]>,
     corners: Vec<Corners>,
+    /// The material of each triangle.
+    parts: Vec<u32>,
     colliders: Vec<Collider>,
     materials: Vec<Material>,
 }
@@ -74,8 +76,9 @@ impl MeshBuilder {
         self.corners.push(Corners {
             normals: [smooth(a.normal), smooth(b.normal), smooth(c.normal)],
             uvs: [a.uv, b.uv, c.uv],
-            part: self.materials.len().saturating_sub(1) as u32,
         });
+        self.parts
+            .push(self.materials.len().saturating_sub(1) as u32);
     }
 
     /// The triangles so far.
@@ -118,11 +121,12 @@ impl MeshBuilder {
         let Self {
             triangles,
             corners,
+            parts,
             colliders,
             materials,
             ..
         } = self;
-        Mesh::new(triangles, corners, closed, colliders, materials)
+        Mesh::new(triangles, corners, &parts, closed, colliders, materials)
     }
 }
 

@@ -54,8 +54,6 @@ pub(crate) struct Triangle {
 pub(crate) struct Corners {
     pub(crate) normals: [Vec3; 3],
     pub(crate) uvs: [Vec2; 3],
-    /// Which of the object's materials it has.
-    pub(crate) part: u32,
 }
 
 /// A convex piece of what physics takes a mesh for; metres, local.
@@ -76,6 +74,9 @@ pub(crate) struct Mesh {
     triangles: Vec<Triangle>,
     /// One for each triangle.
     corners: Vec<Corners>,
+    /// Which of the object's materials each triangle has: apart from its corners, for
+    /// most that ask for it ask for nothing else.
+    parts: Vec<u32>,
     /// The triangles again, one packet for each leaf.
     packets: Vec<Packet>,
     /// For each packet whether all its triangles are of closed surfaces.
@@ -105,6 +106,7 @@ impl Mesh {
     fn new(
         triangles: Vec<Triangle>,
         corners: Vec<Corners>,
+        parts: &[u32],
         closed: &[bool],
         colliders: Vec<Collider>,
         materials: Vec<Material>,
@@ -138,6 +140,7 @@ impl Mesh {
             open: Vec::new(),
             triangles: order().map(|i| triangles[i]).collect(),
             corners: order().map(|i| corners[i]).collect(),
+            parts: order().map(|i| parts[i]).collect(),
             packets: leaves().map(packet).collect(),
             closed: leaves().map(all_closed).collect(),
             tree,
@@ -182,7 +185,7 @@ impl Mesh {
     /// Whether a triangle lies in the plane of another of the same material, and
     /// is shaded as flat.
     pub(crate) fn is_level(&self, plane: u32, index: u32) -> bool {
-        let same_part = self.corners(plane).part == self.corners(index).part;
+        let same_part = self.part(plane) == self.part(index);
         let (plane, triangle) = (self.triangle(plane), self.triangle(index));
         let normal = plane.edge1.cross(plane.edge2).normalize_or_zero();
         let first = triangle.corner - plane.corner;
@@ -212,6 +215,12 @@ impl Mesh {
 
     pub(crate) fn triangle(&self, index: u32) -> &Triangle {
         &self.triangles[index as usize]
+    }
+
+    /// Which of the object's materials a triangle has.
+    #[inline(always)]
+    pub(crate) fn part(&self, index: u32) -> u32 {
+        self.parts[index as usize]
     }
 
     pub(crate) fn corners(&self, index: u32) -> &Corners {

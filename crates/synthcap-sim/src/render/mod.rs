@@ -150,10 +150,10 @@ impl<'a> Shot<'a> {
             return false;
         }
         let mesh = &self.tracer.instance(first).mesh;
-        let part = mesh.corners(first.triangle).part;
+        let part = mesh.part(first.triangle);
         block.pixels().all(|(x, y)| {
             let hit = self.hit(x, y);
-            hit.instance == first.instance && mesh.corners(hit.triangle).part == part
+            hit.instance == first.instance && mesh.part(hit.triangle) == part
         })
     }
 
@@ -163,7 +163,7 @@ impl<'a> Shot<'a> {
             return a.instance == b.instance;
         }
         let instance = self.tracer.instance(a);
-        let part = |hit: &Hit| instance.mesh.corners(hit.triangle).part;
+        let part = |hit: &Hit| instance.mesh.part(hit.triangle);
         let normal = |hit| instance.flat_normal_on_side(hit, 1.0);
         a.triangle == b.triangle
             || part(a) == part(b) && normal(a).dot(normal(b)).abs() > SAME_FACING_COS

@@ -16,6 +16,7 @@ use crate::{
     mesh::{Facet, Facets, Lens, Packet, Within},
     region::Region,
     trace::{Hit, Instance, Tracer},
+    tree::Ray,
 };
 
 /// How many image positions are looked at together.
@@ -89,8 +90,9 @@ pub(super) struct Canvas<'a> {
     nearest: Vec<[Vec4; GROUPS]>,
     /// Which of the candidates it is.
     found: Vec<[[u32; LANES]; GROUPS]>,
-    /// Instances and triangles.
+    /// Which of `drawn_from` and which of its triangles.
     candidates: Vec<(u32, u32)>,
+    drawn_from: Vec<Drawn>,
     /// For each cell the least of `nearest` at some time: what is further away is
     /// hidden.
     hidden_in: Vec<f32>,
@@ -100,6 +102,14 @@ pub(super) struct Canvas<'a> {
     drawn: usize,
     least_place: Vec2,
     greatest_place: Vec2,
+}
+
+/// An instance, and the eye in its own space: where it is, the way to the block's first
+/// pixel and how that changes from one column and from one row to the next.
+struct Drawn {
+    instance: u32,
+    origin: Vec3A,
+    directions: [Vec3A; 3],
 }
 
 impl<'a> Canvas<'a> {
@@ -118,6 +128,7 @@ impl<'a> Canvas<'a> {
             nearest: vec![[Vec4::ZERO; GROUPS]; cells * places.len()],
             found: vec![[[NONE; LANES]; GROUPS]; cells * places.len()],
             candidates: Vec::new(),
+            drawn_from: Vec::new(),
             hidden_in: vec![0.0; cells],
             hidden: 0.0,
             drawn: 0,
@@ -163,6 +174,12 @@ impl<'a> Canvas<'a> {
     fn draw(&mut self, index: u32, region: &Region) {
         let instance = &self.tracer.instances()[index as usize];
         let lens = lens(self.tracer, &self.eye, self.low, instance);
+        let drawn = self.drawn_from.len() as u32;
+        self.drawn_from.push(Drawn {
+            instance: index,
+            origin: instance.local_place(self.eye.center),
+            directions: self.eye.directions(self.low).map(|d| instance.local_way(d)),
+        });
         let mesh = &instance.mesh;
         let from_outside = self.tracer.is_outside(index, self.eye.center);
         // Most are not in the processor's cache; fetched together they take hardly
@@ -179,7 +196,7 @@ impl<'a> Canvas<'a> {
                     continue;
                 }
                 let facets = triangles.facets(&lens);
-                self.draw_facets((index, packet * Packet::SIZE as u32), &facets);
+                self.draw_facets((drawn, packet * Packet::SIZE as u32), &facets);
             }
         };
         mesh.visit_region(&region.local(instance), |packet| {
@@ -210,7 +227,7 @@ impl<'a> Canvas<'a> {
         self.hidden_in[cell] = least.copied().fold(Vec4::INFINITY, Vec4::min).min_element();
     }
 
-    fn draw_facets(&mut self, (instance, first): (u32, u32), facets: &Facets) {
+    fn draw_facets(&mut self, (drawn, first): (u32, u32), facets: &Facets) {
         let mut reaching = facets.reaching(
             Vec2::ZERO,
             Vec2::new(self.width as f32, self.height as f32),
@@ -224,18 +241,20 @@ impl<'a> Canvas<'a> {
             Self::span(facets.low[axis], facets.high[axis], places, count)
         };
         let (columns, rows) = (span(0, self.width), span(1, self.height));
+        // Many lie between the places.
+        let has_any = |[first, last]: [Vec4; 2]| first.cmplt(last);
+        reaching &= (has_any(columns) & has_any(rows)).bitmask();
+        if reaching == 0 {
+            return;
+        }
         let single = facets.single();
         while reaching != 0 {
             let lane = reaching.trailing_zeros() as usize;
             reaching &= reaching - 1;
-            let range =
-                |[first, last]: [[f32; LANES]; 2]| first[lane] as usize..last[lane] as usize;
+            let range = |[first, last]: [Vec4; 2]| first[lane] as usize..last[lane] as usize;
             let (columns, rows) = (range(columns), range(rows));
-            if columns.is_empty() || rows.is_empty() {
-                continue;
-            }
             let candidate = self.candidates.len() as u32;
-            self.candidates.push((instance, first + lane as u32));
+            self.candidates.push((drawn, first + lane as u32));
             self.draw_facet(&single[lane], candidate, columns, rows);
         }
         self.drawn += 1;
@@ -244,13 +263,13 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// For a lane the pixels up to `count` that have a place within bounds; places
-    /// lie between `places`.
-    fn span(low: Vec4, high: Vec4, places: [f32; 2], count: usize) -> [[f32; LANES]; 2] {
+    /// For each lane the pixels up to `count` that have a place within bounds, the last
+    /// exclusive; places lie between `places`.
+    fn span(low: Vec4, high: Vec4, places: [f32; 2], count: usize) -> [Vec4; 2] {
         let limit = Vec4::splat(count as f32);
         let first = (low - Vec4::splat(places[1])).ceil();
         let last = (high + Vec4::splat(1.0 - places[0])).floor();
-        [first, last].map(|x| x.clamp(Vec4::ZERO, limit).to_array())
+        [first, last].map(|x| x.clamp(Vec4::ZERO, limit))
     }
 
     /// Draws a triangle to the pixels that its bounds leave.
@@ -325,17 +344,22 @@ impl<'a> Canvas<'a> {
     pub(super) fn hit(&self, place: usize, x: usize, y: usize) -> Hit {
         let (cell, group, lane) = self.index(place, x, y);
         let candidate = self.found[cell][group][lane];
-        let Some(&(index, triangle)) = self.candidates.get(candidate as usize) else {
+        let Some(&(drawn, triangle)) = self.candidates.get(candidate as usize) else {
             return Hit::MISS;
         };
-        let at = self.low + Vec2::new(x as f32, y as f32) + self.places[place];
-        let instance = &self.tracer.instances()[index as usize];
-        let hit = instance
-            .mesh
-            .plane_hit(triangle, &instance.local(&self.eye.ray(at)));
+        let Drawn {
+            instance,
+            origin,
+            directions: [first, per_column, per_row],
+        } = self.drawn_from[drawn as usize];
+        let at = Vec2::new(x as f32, y as f32) + self.places[place];
+        let direction = first + at.x * per_column + at.y * per_row;
+        let ray = Ray::new(origin, direction, NEAR_M, f32::INFINITY);
+        let mesh = &self.tracer.instances()[instance as usize].mesh;
+        let hit = mesh.plane_hit(triangle, &ray);
         // Exactly edge-on there is no hit.
         if hit.t.is_finite() {
-            hit.of(index)
+            hit.of(instance)
         } else {
             Hit::MISS
         }

@@ -7,7 +7,7 @@ use glam::{Vec3, Vec3A};
 use crate::{
     light::{Lights, Weather},
     material::Material,
-    texture::TexturePoint,
+    texture::{Texture, TexturePoint},
     trace::{Hit, Instance, Tracer},
     tree::Ray,
     world::Object,
@@ -116,21 +116,24 @@ pub(super) struct Scattered {
 impl Shader<'_> {
     /// The colour at a hit, seen by a pixel that is so many metres wide there.
     pub(super) fn color(&self, hit: &Hit, width: f32) -> Vec3A {
+        let material = self.material(hit);
+        if material.texture == Texture::None {
+            return material.base_color.into();
+        }
         let instance = self.tracer.instance(hit);
         let object = &self.objects[hit.instance as usize];
-        let corners = instance.mesh.corners(hit.triangle);
         let triangle = instance.mesh.triangle(hit.triangle);
-        let weights = weights(hit);
         let at = TexturePoint {
             point: Vec3::from(instance.local_point(hit)) * object.scale(),
             normal: triangle.edge1.cross(triangle.edge2).into(),
-            uv: (0..3).map(|i| weights[i] * corners.uvs[i]).sum(),
+            uv: &|| {
+                let uvs = instance.mesh.corners(hit.triangle).uvs;
+                let weights = weights(hit);
+                (0..3).map(|i| weights[i] * uvs[i]).sum()
+            },
             width,
         };
-        self.material(hit)
-            .color(&at)
-            .clamp(Vec3::ZERO, Vec3::ONE)
-            .into()
+        material.color(&at).clamp(Vec3::ZERO, Vec3::ONE).into()
     }
 
     /// Where a ray hits, as geometry.
@@ -187,7 +190,7 @@ impl Shader<'_> {
 
     /// What is hit is made of this.
     pub(super) fn material(&self, hit: &Hit) -> &Material {
-        let part = self.tracer.instance(hit).mesh.corners(hit.triangle).part;
+        let part = self.tracer.instance(hit).mesh.part(hit.triangle);
         &self.objects[hit.instance as usize].materials[part as usize]
     }
 
