@@ -24,7 +24,7 @@ pub(super) fn closed(triangles: &[[Vec3; 3]]) -> Vec<bool> {
         surfaces.join(b, c);
     }
     let mut is_open = vec![false; numbers.len()];
-    for (corner, _) in open_edges(&corners) {
+    for corner in at_open_edges(&corners) {
         is_open[surfaces.of(corner)] = true;
     }
     let mut volumes = vec![0.0; numbers.len()];
@@ -39,8 +39,9 @@ pub(super) fn closed(triangles: &[[Vec3; 3]]) -> Vec<bool> {
     corners.iter().map(is_closed).collect()
 }
 
-/// Edges that triangles do not pass as often in one direction as in the other.
-fn open_edges(corners: &[[usize; 3]]) -> impl Iterator<Item = (usize, usize)> {
+/// A corner of each edge that triangles do not pass as often in one direction as in the
+/// other.
+fn at_open_edges(corners: &[[usize; 3]]) -> impl Iterator<Item = usize> {
     let mut passed: HashMap<(usize, usize), i32> = HashMap::new();
     for &[a, b, c] in corners {
         for (from, to) in [(a, b), (b, c), (c, a)] {
@@ -49,7 +50,7 @@ fn open_edges(corners: &[[usize; 3]]) -> impl Iterator<Item = (usize, usize)> {
         }
     }
     let open = passed.into_iter().filter(|(_, passed)| *passed != 0);
-    open.map(|(edge, _)| edge)
+    open.map(|((corner, _), _)| corner)
 }
 
 /// Corners that hang together: each with another of its surface, or itself.
@@ -77,7 +78,11 @@ mod tests {
     use glam::{Vec3A, vec3};
 
     use super::*;
-    use crate::{mesh::Mesh, mesh::shape, noise, tree::Ray};
+    use crate::{
+        mesh::{Mesh, Packet, SHAPE_NAMES, shape},
+        noise,
+        tree::Ray,
+    };
 
     const TETRAHEDRON: [Vec3; 4] = [Vec3::ZERO, Vec3::X, Vec3::Y, Vec3::Z];
     const SIDES: [[usize; 3]; 4] = [[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]];
@@ -116,7 +121,7 @@ mod tests {
             };
             let triangle = mesh.triangle(hit.triangle);
             let normal = triangle.edge1.cross(triangle.edge2).normalize();
-            if mesh.is_closed(hit.triangle / 4) {
+            if mesh.is_closed(hit.triangle / Packet::SIZE as u32) {
                 in_closed += 1;
                 in_front += usize::from(normal.dot(Vec3A::from(toward)) < 0.0);
             }
@@ -127,7 +132,7 @@ mod tests {
     #[test]
     fn closed_surfaces_show_their_front_first() {
         let closed = ["cube", "sphere", "torus", "cone", "bush", "block", "orange"];
-        for name in crate::mesh::SHAPE_NAMES.iter() {
+        for name in SHAPE_NAMES.iter() {
             let mesh = shape(name).expect("a shape");
             let (in_closed, in_front) = met(&mesh);
             // A ray along an edge may find the other side of it.
