@@ -1,10 +1,8 @@
 //! The client without an async runtime of the caller's own.
 
-mod common;
-
 use std::{thread, time::Duration};
 
-use common::{TinyEngine, serve};
+use crate::common::{TinyEngine, serve};
 use synthcap::{ErrorKind, Modality, ModalitySet, Vec3, blocking, server::ServerHandle};
 use tokio::runtime::Runtime;
 

@@ -1,11 +1,9 @@
 //! Where settings come from, which source wins, and that the reference table says
 //! what the code does.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{TinyEngine, serve};
+use crate::common::{TinyEngine, serve};
 use synthcap::{
     Client, ClientConfig, Compression, Error, ErrorKind, Keepalive, KeepalivePolicy, LogLevel,
     Preset, ReconnectPolicy, TlsFiles,

@@ -1,9 +1,7 @@
 //! A client made only from the UESynth contract against our server: it reads
 //! what it gets as the deployed Python client does, and skips what is ours.
 
-mod common;
-
-use common::{TinyEngine, serve};
+use crate::common::{TinyEngine, serve};
 use synthcap::server::ServerHandle;
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio_stream::wrappers::UnboundedReceiverStream;

@@ -1,10 +1,8 @@
 //! The kit's faults, each seen from both ends.
 
-mod common;
-
 use std::{sync::Arc, time::Duration};
 
-use common::TinyEngine;
+use crate::common::TinyEngine;
 use synthcap::{
     Backoff, CaptureSet, Client, Command, Delivery, Error, ErrorCode, ErrorKind, Modality,
     ReconnectPolicy, Transform, Vec3,

@@ -2,14 +2,12 @@
 //! limit costs its own request only, replies to commands do not wait behind
 //! frames, pixels lie as their type wants it, and Unix sockets serve as well.
 
-mod common;
-
 use std::sync::{
     Arc,
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
-use common::{TinyEngine, serve};
+use crate::common::{TinyEngine, serve};
 use synthcap::{
     Capability, Client, Dialer, ErrorKind, Modality, ModalitySet, SharedMemory, Vec3,
     server::Server,

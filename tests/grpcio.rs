@@ -3,11 +3,9 @@
 //! Needs Python with grpcio and grpcio-tools, so `cargo test` alone passes these
 //! over; `just test-grpcio` installs them and runs these.
 
-mod python;
-
 use std::time::Duration;
 
-use python::PythonServer;
+use crate::python::PythonServer;
 use synthcap::{Backoff, Client, Keepalive, KeepalivePolicy, ReconnectPolicy, ResendPolicy};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;

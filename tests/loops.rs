@@ -1,13 +1,11 @@
 //! Capture loops: order, back-pressure, failures, cancellation.
 
-mod common;
-
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
 
-use common::{TinyEngine, serve};
+use crate::common::{TinyEngine, serve};
 use futures_util::FutureExt;
 use synthcap::{CaptureLoop, Client, ErrorCode, ErrorKind, OnError, Vec3};
 

@@ -1,10 +1,8 @@
 //! What a client counts and keeps: statistics, frames by ID, bursts of commands.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{TinyEngine, serve};
+use crate::common::{TinyEngine, serve};
 use synthcap::{Client, ErrorKind, InputBuffering, Modality, RequestId, Vec3};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;

@@ -1,8 +1,6 @@
 //! The whole path over a real socket: client, stream, server kit, engine.
 
-mod common;
-
-use common::{TinyEngine, serve};
+use crate::common::{TinyEngine, serve};
 use synthcap::{
     CaptureSet, Client, ErrorCode, ErrorKind, Modality, ModalitySet, PartialTransform, Rotator,
     Tick, Transform, Vec3,

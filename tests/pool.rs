@@ -1,7 +1,5 @@
 //! Pools: spreading, leases, lost servers, their return.
 
-mod common;
-
 use std::{
     collections::BTreeMap,
     sync::{
@@ -11,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use common::{TinyEngine, serve};
+use crate::common::{TinyEngine, serve};
 use synthcap::{
     Backoff, Client, ErrorCode, ErrorKind, Pool, PoolBuilder, PoolStart, Rerun, ServerState,
     Transform,

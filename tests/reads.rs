@@ -1,8 +1,6 @@
 //! Reads of cameras, objects and the scene; sun and weather.
 
-mod common;
-
-use common::{TinyEngine, serve};
+use crate::common::{TinyEngine, serve};
 use synthcap::{
     CameraName, Client, Environment, ErrorCode, ErrorKind, PartialTransform, Rotator, Tick,
     Transform, Vec3,

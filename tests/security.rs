@@ -1,15 +1,10 @@
 //! Who gets in, from outside the process's own code: real sockets, real
 //! certificates, and callers that do not play along.
 
-#[path = "common/certificates.rs"]
-#[allow(unreachable_pub, reason = "as the other parts of common")]
-mod certificates;
-mod common;
-
 use std::{future::Future, io::ErrorKind::NotConnected, sync::Mutex, time::Duration};
 
-use certificates::{Authority, Identity};
-use common::{TinyEngine, serve};
+use crate::certificates::{Authority, Identity};
+use crate::common::{TinyEngine, serve};
 use futures_util::stream;
 use synthcap::{
     CaptureSet, Client, ClientConfig, Dialer, Error, ErrorCode, ErrorKind, Modality, TlsFiles,

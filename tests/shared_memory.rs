@@ -2,11 +2,9 @@
 //! the connection whenever that cannot be.
 #![cfg(target_os = "linux")]
 
-mod common;
-
 use std::{sync::Arc, time::Duration};
 
-use common::TinyEngine;
+use crate::common::TinyEngine;
 use synthcap::{
     CaptureSet, Client, ClientBuilder, Frame, Modality, ModalitySet, SharedMemory, View,
     server::{Server, ServerHandle, SharedMemoryLimits},

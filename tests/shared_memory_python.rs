@@ -4,9 +4,7 @@
 //! over; `just test-shm-python` installs them and runs it.
 #![cfg(target_os = "linux")]
 
-mod python;
-
-use python::PythonServer;
+use crate::python::PythonServer;
 use synthcap::{Client, SharedMemory};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;

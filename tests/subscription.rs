@@ -1,8 +1,6 @@
 //! Frames that the server sends by itself.
 
-mod common;
-
-use common::{TinyEngine, serve};
+use crate::common::{TinyEngine, serve};
 use synthcap::{
     Backoff, Camera, CaptureSet, Client, Delivery, ErrorKind, Modality, ModalitySet,
     ReconnectPolicy, Tick, server::Server,

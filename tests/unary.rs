@@ -1,10 +1,8 @@
 //! Requests as calls of their own, beside the stream.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{TinyEngine, serve};
+use crate::common::{TinyEngine, serve};
 use synthcap::{
     Capability, Client, ErrorCode, ErrorKind, Modality, PartialTransform, Tick, Transform, Vec3,
 };

@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 
 /// An authority and what it signed, in a folder that goes with it.
-pub struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     folder: tempfile::TempDir,
 }
 
 /// A certificate and its key.
-pub struct Identity {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
+pub(crate) struct Identity {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 impl Authority {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
@@ -28,12 +28,12 @@ impl Authority {
         Self { issuer, folder }
     }
 
-    pub fn file(&self) -> PathBuf {
+    pub(crate) fn file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
     /// A certificate of these names, for servers and for clients.
-    pub fn sign(&self, names: &[&str]) -> Identity {
+    pub(crate) fn sign(&self, names: &[&str]) -> Identity {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         let file = names.join("-");
         let mut params = CertificateParams::new(names).expect("good names");

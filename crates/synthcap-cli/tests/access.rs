@@ -1,10 +1,8 @@
 //! Serving with TLS and tokens, and being let in, as one types it.
 
-mod common;
-
 use std::{fs, path::Path};
 
-use common::{command, ended, run, serve};
+use crate::common::{command, ended, run, serve};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 
 /// A certificate that vouches for itself, its key, and the tokens of two users.

@@ -1,8 +1,6 @@
 //! Bad input: one line that names the thing and the remedy, the documented exit
 //! code, nothing half-written.
 
-mod common;
-
 use std::{
     fs,
     io::{Read as _, Write as _},
@@ -10,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use common::{ended, run};
+use crate::common::{ended, run};
 
 /// Runs a capture that is to be refused, and says how.
 fn refused(args: &[&str], code: i32, words: &[&str]) {

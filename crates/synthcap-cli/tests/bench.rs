@@ -1,8 +1,6 @@
 //! `synthcap bench`: that it measures, not how fast anything is.
 
-mod common;
-
-use common::run;
+use crate::common::run;
 use serde_json::Value;
 
 fn number(entry: &Value, key: &str) -> f64 {

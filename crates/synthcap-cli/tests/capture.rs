@@ -1,10 +1,8 @@
 //! `synthcap capture` as a user runs it.
 
-mod common;
-
 use std::{collections::HashSet, fs};
 
-use common::{Running, capture, manifest, records, run, serve};
+use crate::common::{Running, capture, manifest, records, run, serve};
 use serde_json::{Value, json};
 
 #[test]

@@ -1,8 +1,6 @@
 //! `synthcap conformance`.
 
-mod common;
-
-use common::{run, serve};
+use crate::common::{run, serve};
 use serde_json::Value;
 use uesynth_contract::{PlainServer, World};
 

@@ -1,8 +1,6 @@
 //! Jobs end with the same bytes, whatever happens on the way: a crash, several
 //! machines, several servers of which one dies.
 
-mod common;
-
 use std::{
     collections::BTreeMap,
     fs,
@@ -11,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Ended, ended, run, serve};
+use crate::common::{self, Ended, ended, run, serve};
 use serde_json::Value;
 
 /// Every format that can carry the job's images, at once, in files of a few samples

@@ -1,14 +1,12 @@
 //! `synthcap serve` and `synthcap info`.
 
-mod common;
-
 use std::{
     io::{BufRead as _, BufReader},
     net::TcpListener,
     process::{Command, Stdio},
 };
 
-use common::{run, serve};
+use crate::common::{run, serve};
 
 #[cfg(unix)]
 #[test]

@@ -1,10 +1,8 @@
 //! `synthcap validate` and `synthcap report`.
 
-mod common;
-
 use std::{fs, path::Path};
 
-use common::{capture, run};
+use crate::common::{capture, run};
 use serde_json::Value;
 
 fn validate(set: &Path) -> (Option<i32>, Value) {

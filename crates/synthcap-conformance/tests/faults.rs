@@ -1,11 +1,9 @@
 //! A server with one fault fails at the points that the fault concerns, and at no
 //! others.
 
-mod common;
-
 use std::{collections::BTreeSet, fmt};
 
-use common::{
+use crate::common::{
     engine::{Fault, Faulty},
     proxy,
 };

@@ -2,11 +2,9 @@
 //! to do. Nothing here needs privileges.
 #![cfg(target_os = "linux")]
 
-mod common;
-
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
-use common::{files, manifest, plan, records, sample};
+use crate::common::{files, manifest, plan, records, sample};
 use serde_json::json;
 use synthcap_dataset::{DatasetWriter, EncodedFile, ErrorKind, Frames, Options, Summary};
 
@@ -81,7 +79,7 @@ fn an_index_that_cannot_grow_ends_with_a_whole_line() {
     let folder = tempfile::tempdir().expect("folder");
     let out = folder.path().join("set");
     // In blocks of 512 bytes. Without the trap the signal would end the process.
-    let script = r#"trap "" XFSZ; ulimit -f 600; exec "$0" --exact an_index_that_cannot_grow_ends_with_a_whole_line"#;
+    let script = r#"trap "" XFSZ; ulimit -f 600; exec "$0" --exact disk_full::an_index_that_cannot_grow_ends_with_a_whole_line"#;
     let output = Command::new("sh")
         .args(["-c", script])
         .arg(std::env::current_exe().expect("test binary"))

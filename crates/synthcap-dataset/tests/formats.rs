@@ -1,10 +1,8 @@
 //! What holds for every format, and what each refuses.
 
-mod common;
-
 use std::{fs, num::NonZeroUsize, path::Path};
 
-use common::{files, manifest, plan, records, sample};
+use crate::common::{files, manifest, plan, records, sample};
 use synthcap::{Modality, ModalitySet, Pixels, frame::Segmentation};
 use synthcap_dataset::{
     DatasetWriter, ErrorKind, FORMATS, Options, Plan, Result, Sample, Summary, writer,

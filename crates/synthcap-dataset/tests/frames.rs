@@ -1,10 +1,8 @@
 //! The frames layout: what is written is what was captured.
 
-mod common;
-
 use std::{fs, path::Path};
 
-use common::{manifest, plan, records, sample, write};
+use crate::common::{manifest, plan, records, sample, write};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use synthcap::{

@@ -1,7 +1,5 @@
 //! Order, limits and failures of the threads between `push` and the files.
 
-mod common;
-
 use std::{
     num::NonZeroUsize,
     path::Path,
@@ -11,7 +9,7 @@ use std::{
     },
 };
 
-use common::{plan, sample};
+use crate::common::{self, plan, sample};
 use serde_json::Value;
 use synthcap::{Modality, ModalitySet, frame::Rgb};
 use synthcap_dataset::{

@@ -1,11 +1,9 @@
 //! The preview: it is there, right for any shape of set, and the same each time.
 //! Whether it looks right is for people's eyes.
 
-mod common;
-
 use std::fs;
 
-use common::{plan, write};
+use crate::common::{plan, write};
 use synthcap::Modality;
 use synthcap_dataset::Options;
 

@@ -1,10 +1,8 @@
 //! Several formats of one capture.
 
-mod common;
-
 use std::{fs, sync::Arc};
 
-use common::{files, manifest, plan, records, sample};
+use crate::common::{self, files, manifest, plan, records, sample};
 use serde_json::json;
 use synthcap::ModalitySet;
 use synthcap_dataset::{

@@ -1,10 +1,8 @@
 //! The rules for the output folder.
 
-mod common;
-
 use std::{fs, path::Path};
 
-use common::{files, manifest, plan, sample, write};
+use crate::common::{self, files, manifest, plan, sample, write};
 use serde_json::json;
 use synthcap_dataset::{
     DatasetWriter, ErrorKind, Existing, Frames, Options, Plan, Staging, Summary,

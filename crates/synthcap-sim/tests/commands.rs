@@ -1,8 +1,6 @@
 //! Commands change what they say, and nothing else.
 
-mod common;
-
-use common::{Image, simulator, take};
+use crate::common::{Image, simulator, take};
 use synthcap::{
     CameraName, Command, Environment, ErrorCode, Lens, Light, Modality, ObjectName,
     PartialTransform, Rotator, SceneQuery, Transform, Vec3, View,

@@ -1,10 +1,8 @@
 //! The same seed and calls give the same bytes, everywhere.
 
-mod common;
-
 use std::{env, process::Command};
 
-use common::{simulator, take};
+use crate::common::{self, simulator, take};
 use sha2::{Digest, Sha256};
 use synthcap::{ModalitySet, PartialTransform, Vec3, server::Engine};
 use synthcap_sim::Simulator;
@@ -62,7 +60,7 @@ fn two_processes_and_any_number_of_threads_agree() {
         let child = Command::new(&program)
             .args([
                 "--exact",
-                "two_processes_and_any_number_of_threads_agree",
+                "determinism::two_processes_and_any_number_of_threads_agree",
                 "--nocapture",
             ])
             .env(CHILD, "1")

@@ -1,8 +1,6 @@
 //! Optical flow against projected motion.
 
-mod common;
-
-use common::{Image, Pinhole, look, matrix, pixels, place, simulator, take};
+use crate::common::{self, Image, Pinhole, look, matrix, pixels, place, simulator, take};
 use glam::DVec3;
 use synthcap::{
     ObjectName, PartialTransform, Rotator, Transform, Vec3,

@@ -1,8 +1,6 @@
 //! Depth, normals and boxes against the scene's own geometry.
 
-mod common;
-
-use common::{HEIGHT, Image, Pinhole, WIDTH, look, matrix, pixels, place, simulator, take};
+use crate::common::{HEIGHT, Image, Pinhole, WIDTH, look, matrix, pixels, place, simulator, take};
 use glam::{DVec3, DVec4};
 use synthcap::{
     Box2, CameraName, Lens, ObjectName, Rotator, Transform, Vec3, frame::Depth, server::Engine,

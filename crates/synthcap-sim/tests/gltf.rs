@@ -1,11 +1,9 @@
 //! Spawning from glTF files.
 
-mod common;
-
 use std::{fs, path::Path};
 
+use crate::common::{self, take};
 use base64::Engine as _;
-use common::take;
 use synthcap::{Command, ErrorCode, Rotator, Transform, Vec3, server::Engine};
 use synthcap_sim::{SimConfig, Simulator};
 

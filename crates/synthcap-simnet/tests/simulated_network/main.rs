@@ -23,7 +23,14 @@ mod client;
 mod engine;
 mod herd;
 
-use std::{ops::Range, time::Duration};
+use std::{
+    iter,
+    num::NonZero,
+    ops::Range,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::Duration,
+};
 
 use engine::{Record, Recording};
 use futures_util::stream;
@@ -200,20 +207,39 @@ fn seeds() -> Range<u64> {
     ends.0.parse().expect("a number")..ends.1.parse().expect("a number")
 }
 
+/// Runs each seed; how its requests ended, or what went wrong. A network is of one
+/// thread, and they share nothing.
+fn on_all_threads(seeds: Range<u64>) -> Vec<(u64, Result<Vec<String>, String>)> {
+    let next = AtomicU64::new(seeds.start);
+    let kinds = |record: Record| {
+        let kind = |end: &String| end.rsplit(' ').next().expect("a word").to_owned();
+        record.facts().ends.iter().map(kind).collect()
+    };
+    let run = || {
+        let mine = iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        mine.take_while(|&seed| seed < seeds.end)
+            .map(|seed| (seed, simulate(seed).map(kinds)))
+            .collect::<Vec<_>>()
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(&run)).collect();
+        let ended = running.into_iter().map(|thread| thread.join());
+        ended.flat_map(|seeds| seeds.expect("no panic")).collect()
+    })
+}
+
 #[test]
 fn whatever_the_network_does_every_request_ends_truly() {
     let seeds = seeds();
     let mut ends = std::collections::BTreeMap::<String, u32>::new();
     let mut failed = Vec::new();
     let count = seeds.end.saturating_sub(seeds.start);
-    for seed in seeds {
-        match simulate(seed) {
-            Ok(record) => {
-                for end in &record.facts().ends {
-                    let kind = end.rsplit(' ').next().expect("a word");
-                    *ends.entry(kind.to_owned()).or_default() += 1;
-                }
-            }
+    for (seed, ended) in on_all_threads(seeds) {
+        match ended {
+            Ok(kinds) => kinds
+                .into_iter()
+                .for_each(|kind| *ends.entry(kind).or_default() += 1),
             Err(why) => {
                 eprintln!("seed {seed}: {why}");
                 failed.push(seed);

@@ -1,0 +1,11 @@
+//! The program as a user runs it.
+
+mod access;
+mod bad_input;
+mod bench;
+mod capture;
+mod common;
+mod conformance;
+mod jobs;
+mod serve;
+mod validate;

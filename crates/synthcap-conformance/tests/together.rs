@@ -1,0 +1,6 @@
+//! The suite against servers of every kind, and against faulty ones.
+
+mod common;
+mod engines;
+mod faults;
+mod servers;

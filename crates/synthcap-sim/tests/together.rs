@@ -1,0 +1,8 @@
+//! The simulator through its public interface.
+
+mod commands;
+mod common;
+mod determinism;
+mod flow;
+mod geometry;
+mod gltf;
