@@ -70,15 +70,16 @@ pub(crate) enum Collider {
 /// An immutable mesh in its own space, metres.
 #[derive(Debug)]
 pub(crate) struct Mesh {
-    /// In the order of the tree's leaves, each padded to a packet.
-    triangles: Vec<Triangle>,
-    /// One for each triangle.
-    corners: Vec<Corners>,
-    /// Which of the object's materials each triangle has: apart from its corners, for
-    /// most that ask for it ask for nothing else.
-    parts: Vec<u32>,
-    /// The triangles again, one packet for each leaf.
+    /// The triangles, one packet for each leaf of the tree.
     packets: Vec<Packet>,
+    // For each triangle, packet by packet; apart from each other, for most that ask for
+    // one of them ask for nothing else.
+    /// Smooth normals of its corners.
+    normals: Vec<[Vec3; 3]>,
+    /// The surface's own coordinates in its corners.
+    uvs: Vec<[Vec2; 3]>,
+    /// Which of the object's materials it has.
+    parts: Vec<u32>,
     /// For each packet whether all its triangles are of closed surfaces.
     closed: Vec<bool>,
     tree: Tree,
@@ -138,10 +139,10 @@ impl Mesh {
         };
         let mut mesh = Self {
             open: Vec::new(),
-            triangles: order().map(|i| triangles[i]).collect(),
-            corners: order().map(|i| corners[i]).collect(),
-            parts: order().map(|i| parts[i]).collect(),
             packets: leaves().map(packet).collect(),
+            normals: order().map(|i| corners[i].normals).collect(),
+            uvs: order().map(|i| corners[i].uvs).collect(),
+            parts: order().map(|i| parts[i]).collect(),
             closed: leaves().map(all_closed).collect(),
             tree,
             min: bounds.min.into(),
@@ -154,8 +155,9 @@ impl Mesh {
     }
 
     fn find_open(&self) -> Vec<[bool; 2]> {
-        if self.triangles.len() > MAX_OPEN_SEARCH {
-            return vec![[false; 2]; self.triangles.len()];
+        let count = self.parts.len() as u32;
+        if count as usize > MAX_OPEN_SEARCH {
+            return vec![[false; 2]; count as usize];
         }
         // Neighbours of a flat surface are level with it but for rounding.
         let level = 2e-6 * (self.max - self.min).max_element();
@@ -170,8 +172,11 @@ impl Mesh {
             });
             open
         };
-        let sides = |triangle| [is_open(triangle, 1.0), is_open(triangle, -1.0)];
-        self.triangles.par_iter().map(sides).collect()
+        let sides = |index| {
+            let triangle = self.triangle(index);
+            [is_open(&triangle, 1.0), is_open(&triangle, -1.0)]
+        };
+        (0..count).into_par_iter().map(sides).collect()
     }
 
     /// Whether nothing of the mesh lies before a triangle's plane, on the side
@@ -191,7 +196,7 @@ impl Mesh {
         let first = triangle.corner - plane.corner;
         let off = [first, first + triangle.edge1, first + triangle.edge2];
         let turned = triangle.edge1.cross(triangle.edge2).dot(normal) < 0.0;
-        let shaded = self.corners(index).normals.map(Vec3A::from);
+        let shaded = self.normals(index).map(Vec3A::from);
         same_part
             && !turned
             && off.iter().all(|way| way.dot(normal).abs() < FLATNESS_M)
@@ -213,8 +218,11 @@ impl Mesh {
         &self.materials
     }
 
-    pub(crate) fn triangle(&self, index: u32) -> &Triangle {
-        &self.triangles[index as usize]
+    /// Of a packet's unused places, NaN.
+    #[inline(always)]
+    pub(crate) fn triangle(&self, index: u32) -> Triangle {
+        let index = index as usize;
+        self.packets[index / Packet::SIZE].triangle(index % Packet::SIZE)
     }
 
     /// Which of the object's materials a triangle has.
@@ -223,8 +231,15 @@ impl Mesh {
         self.parts[index as usize]
     }
 
-    pub(crate) fn corners(&self, index: u32) -> &Corners {
-        &self.corners[index as usize]
+    /// Smooth normals of a triangle's corners.
+    #[inline(always)]
+    pub(crate) fn normals(&self, index: u32) -> &[Vec3; 3] {
+        &self.normals[index as usize]
+    }
+
+    /// The surface's own coordinates in a triangle's corners.
+    pub(crate) fn uvs(&self, index: u32) -> &[Vec2; 3] {
+        &self.uvs[index as usize]
     }
 
     /// The nearest hit of a ray in the mesh's own space.

@@ -52,6 +52,20 @@ impl Packet {
         }
     }
 
+    /// One of them.
+    #[inline(always)]
+    pub(super) fn triangle(&self, lane: usize) -> Triangle {
+        let of = |part: &[Vec4; 3]| {
+            let [x, y, z] = part.each_ref().map(|v| v.as_ref()[lane % Self::SIZE]);
+            Vec3A::new(x, y, z)
+        };
+        Triangle {
+            corner: of(&self.corner),
+            edge1: of(&self.edge1),
+            edge2: of(&self.edge2),
+        }
+    }
+
     /// Edge 1 x edge 2.
     #[inline(always)]
     pub(super) fn normal(&self) -> [Vec4; 3] {

@@ -92,7 +92,11 @@ impl<'b> Batch<'b> {
 
     /// Display light (linear, 0 to 1) at the centres of the pixels of an area, row
     /// by row.
-    pub(super) fn area(mut self, area: &Block, step: u32) -> Vec<Vec3A> {
+    pub(super) fn area(&mut self, area: &Block, step: u32) -> Vec<Vec3A> {
+        self.sight.clear();
+        self.likely = Likely::default();
+        self.patches.clear();
+        self.points.clear();
         self.colors = vec![Vec3A::ZERO; area.x.len() * area.y.len()];
         for block in area.split(step) {
             self.part();
@@ -105,7 +109,7 @@ impl<'b> Batch<'b> {
                 self.colors[area.index(x, y)] = color;
             }
         }
-        self.colors
+        std::mem::take(&mut self.colors)
     }
 
     /// What is added from here on lies elsewhere in the image.

@@ -38,14 +38,21 @@ impl Cluster {
             count: 0,
             columns: [Vec4::ZERO; GROUPS],
             rows: [Vec4::ZERO; GROUPS],
-            // Nothing hides the places that are not used.
-            nearness: [Vec4::INFINITY; GROUPS],
-            // Groups that are not used lie nowhere.
-            bounds: [[Vec4::NAN; 4]; GROUPS / LANES],
+            nearness: [Vec4::ZERO; GROUPS],
+            bounds: [[Vec4::ZERO; 4]; GROUPS / LANES],
             low: Vec3A::INFINITY,
             high: Vec3A::NEG_INFINITY,
             hidden: 0,
         }
+    }
+
+    /// Makes it empty, in the memory that it has.
+    pub(super) fn reuse(&mut self, own: Option<u32>) {
+        self.own = own;
+        self.count = 0;
+        self.low = Vec3A::INFINITY;
+        self.high = Vec3A::NEG_INFINITY;
+        self.hidden = 0;
     }
 
     /// Adds a point at a column, a row and a nearness, and returns its number.
@@ -112,6 +119,12 @@ impl Cluster {
     }
 
     fn bound(&mut self) {
+        // Nothing hides the places of the last group that are not used.
+        for point in self.count..self.groups() * LANES {
+            self.nearness[point / LANES][point % LANES] = f32::INFINITY;
+        }
+        // Groups that are not used lie nowhere.
+        self.bounds = [[Vec4::NAN; 4]; GROUPS / LANES];
         for group in 0..self.groups() {
             let count = LANES.min(self.count - group * LANES);
             let (first, lane) = (group / LANES, group % LANES);

@@ -10,7 +10,7 @@ use super::{
     batch::{Batch, Sample, Sun},
     fill_blocks,
     occlusion::Occlusion,
-    per_block, raster,
+    raster,
     shade::Shader,
 };
 use crate::trace::Hit;
@@ -36,15 +36,23 @@ pub(crate) fn rgb(shot: &Shot<'_>, shader: &Shader<'_>, samples: u32, out: &mut 
     };
     let (width, height) = (shot.eye.width, shot.eye.height);
     let (pixels, _) = out.as_chunks_mut();
-    let centers = |area: &Block| Batch::new(&picture).area(area, BLOCK);
+    let batch = || Batch::new(&picture);
+    let centers = |batch: &mut Batch<'_>, area: &Block| batch.area(area, BLOCK);
     if samples == 1 {
-        fill_blocks(pixels, width, AREA, |area| encoded(centers(area)));
-    } else {
-        let colors = per_block(width, height, AREA, Vec3A::ZERO, centers);
-        let places: Vec<Vec2> = (1..samples).map(sample_place).collect();
-        fill_blocks(pixels, width, TILE, |tile| {
-            encoded(picture.refined(&colors, tile, &places))
+        fill_blocks(pixels, width, AREA, batch, |batch, area| {
+            encoded(centers(batch, area))
         });
+    } else {
+        let mut colors = vec![Vec3A::ZERO; width as usize * height as usize];
+        fill_blocks(&mut colors, width, AREA, batch, centers);
+        let places: Vec<Vec2> = (1..samples).map(sample_place).collect();
+        fill_blocks(
+            pixels,
+            width,
+            TILE,
+            || (),
+            |(), tile| encoded(picture.refined(&colors, tile, &places)),
+        );
     }
 }
 

@@ -84,9 +84,11 @@ pub(crate) fn flow(shot: &Shot<'_>, before: Option<&Before<'_>>, planes: &mut [u
     let bands = uv
         .par_chunks_mut(in_band * VECTOR)
         .zip(valid.par_chunks_mut(in_band));
-    bands.enumerate().for_each(|(index, (uv, valid))| {
+    let glance = || Glance::new(shot, before);
+    let bands = bands.enumerate();
+    bands.for_each_init(glance, |glance, (index, (uv, valid))| {
         for block in band(index, (width, height), AREA) {
-            let vectors = Glance::new(shot, before).vectors(&block);
+            let vectors = glance.vectors(&block);
             for (row, vectors) in vectors.chunks(block.x.len()).enumerate() {
                 let first = row * width as usize + block.x.start as usize;
                 let uv = uv[first * VECTOR..].chunks_exact_mut(VECTOR);
@@ -150,7 +152,9 @@ impl<'g> Glance<'g> {
         }
     }
 
-    fn vectors(mut self, block: &Block) -> Vec<Option<Vec2>> {
+    fn vectors(&mut self, block: &Block) -> Vec<Option<Vec2>> {
+        self.all.clear();
+        self.moved.clear();
         let mut candidates = vec![None; block.x.len() * block.y.len()];
         for part in block.split(BLOCK) {
             self.all.part();

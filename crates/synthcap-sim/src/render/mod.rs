@@ -109,15 +109,21 @@ impl<'a> Shot<'a> {
     pub(crate) fn take(tracer: &'a Tracer, eye: Eye, mut hits: Vec<Hit>) -> Self {
         let center = [pixel_center(0, 0)];
         hits.resize(eye.width as usize * eye.height as usize, Hit::MISS);
-        fill_blocks(&mut hits, eye.width, TILE, |tile| {
-            let survey = raster::survey(tracer, &eye, tile, &center);
-            let pixels = tile
-                .pixels()
-                .map(|(x, y)| (x - tile.x.start, y - tile.y.start));
-            pixels
-                .map(|(x, y)| survey.hit(0, x as usize, y as usize))
-                .collect()
-        });
+        fill_blocks(
+            &mut hits,
+            eye.width,
+            TILE,
+            || (),
+            |(), tile| {
+                let survey = raster::survey(tracer, &eye, tile, &center);
+                let pixels = tile
+                    .pixels()
+                    .map(|(x, y)| (x - tile.x.start, y - tile.y.start));
+                pixels
+                    .map(|(x, y)| survey.hit(0, x as usize, y as usize))
+                    .collect()
+            },
+        );
         Self { tracer, eye, hits }
     }
 
@@ -136,11 +142,18 @@ impl<'a> Shot<'a> {
         T: Copy + Send,
     {
         let width = self.eye.width;
-        fill_blocks(out, width, (BLOCK, BLOCK), |block| {
-            block_of(block, &state, |state, x, y| {
-                value(state, x, y, self.hit(x, y))
-            })
-        });
+        let size = (BLOCK, BLOCK);
+        fill_blocks(
+            out,
+            width,
+            size,
+            || (),
+            |(), block| {
+                block_of(block, &state, |state, x, y| {
+                    value(state, x, y, self.hit(x, y))
+                })
+            },
+        );
     }
 
     /// Whether all hits in a block are of one object, and of one material.
@@ -200,9 +213,15 @@ fn per_pixel<T, S>(
 where
     T: Copy + Send,
 {
-    per_block(width, height, (BLOCK, BLOCK), fill, |block| {
-        block_of(block, &state, &value)
-    })
+    let mut values = vec![fill; width as usize * height as usize];
+    fill_blocks(
+        &mut values,
+        width,
+        (BLOCK, BLOCK),
+        || (),
+        |(), block| block_of(block, &state, &value),
+    );
+    values
 }
 
 /// The values of one block's pixels, row by row.
@@ -216,20 +235,6 @@ fn block_of<T, S>(
     for y in block.y.clone() {
         values.extend(block.x.clone().map(|x| value(&mut state, x, y)));
     }
-    values
-}
-
-/// Computes the values of all pixels on all threads, for one block after another
-/// row by row.
-fn per_block<T: Copy + Send>(
-    width: u32,
-    height: u32,
-    (columns, rows): (u32, u32),
-    fill: T,
-    block_values: impl Fn(&Block) -> Vec<T> + Sync,
-) -> Vec<T> {
-    let mut values = vec![fill; width as usize * height as usize];
-    fill_blocks(&mut values, width, (columns, rows), block_values);
     values
 }
 
@@ -247,24 +252,28 @@ fn band(
     })
 }
 
-/// As [`per_block`], into memory that is there already: `width` values to a row.
-fn fill_blocks<T: Copy + Send>(
+/// Computes the values of all pixels on all threads, `width` to a row, for one block
+/// after another; `state` is made for each thread at times and must not change values.
+fn fill_blocks<T: Copy + Send, S>(
     values: &mut [T],
     width: u32,
     (columns, rows): (u32, u32),
-    block_values: impl Fn(&Block) -> Vec<T> + Sync,
+    state: impl Fn() -> S + Send + Sync,
+    block_values: impl Fn(&mut S, &Block) -> Vec<T> + Sync,
 ) {
     let height = (values.len() / width as usize) as u32;
     let bands = values.par_chunks_mut(width as usize * rows as usize);
-    bands.enumerate().for_each(|(index, pixels)| {
-        for block in band(index, (width, height), (columns, rows)) {
-            let of_block = block_values(&block);
-            let lines = pixels.chunks_mut(width as usize);
-            for (line, row) in lines.zip(of_block.chunks(block.x.len())) {
-                line[block.x.start as usize..][..row.len()].copy_from_slice(row);
+    bands
+        .enumerate()
+        .for_each_init(state, |state, (index, pixels)| {
+            for block in band(index, (width, height), (columns, rows)) {
+                let of_block = block_values(state, &block);
+                let lines = pixels.chunks_mut(width as usize);
+                for (line, row) in lines.zip(of_block.chunks(block.x.len())) {
+                    line[block.x.start as usize..][..row.len()].copy_from_slice(row);
+                }
             }
-        }
-    });
+        });
 }
 
 #[cfg(test)]

@@ -127,7 +127,7 @@ impl Shader<'_> {
             point: Vec3::from(instance.local_point(hit)) * object.scale(),
             normal: triangle.edge1.cross(triangle.edge2).into(),
             uv: &|| {
-                let uvs = instance.mesh.corners(hit.triangle).uvs;
+                let uvs = instance.mesh.uvs(hit.triangle);
                 let weights = weights(hit);
                 (0..3).map(|i| weights[i] * uvs[i]).sum()
             },
@@ -139,10 +139,10 @@ impl Shader<'_> {
     /// Where a ray hits, as geometry.
     pub(super) fn spot(&self, ray: &Ray, hit: &Hit) -> Spot {
         let instance = self.tracer.instance(hit);
-        let corners = instance.mesh.corners(hit.triangle);
+        let normals = instance.mesh.normals(hit.triangle);
         let weights = weights(hit);
         let (side, flat) = instance.face(hit, ray.direction);
-        let local: Vec3 = (0..3).map(|i| weights[i] * corners.normals[i]).sum();
+        let local: Vec3 = (0..3).map(|i| weights[i] * normals[i]).sum();
         let mut normal = instance.world_normal(local);
         if normal.dot(flat) < 0.0 {
             normal = -normal;
@@ -368,7 +368,7 @@ fn weights(hit: &Hit) -> [f32; 3] {
 fn lift(instance: &Instance, hit: &Hit, weights: [f32; 3], side: f32) -> Vec3A {
     let local = instance.local_point(hit);
     let triangle = instance.mesh.triangle(hit.triangle);
-    let corners = instance.mesh.corners(hit.triangle);
+    let normals = instance.mesh.normals(hit.triangle);
     let places = [
         triangle.corner,
         triangle.corner + triangle.edge1,
@@ -379,7 +379,7 @@ fn lift(instance: &Instance, hit: &Hit, weights: [f32; 3], side: f32) -> Vec3A {
     }
     let local_flat = triangle.edge1.cross(triangle.edge2);
     let onto = |i: usize| {
-        let mut normal = Vec3A::from(corners.normals[i]);
+        let mut normal = Vec3A::from(normals[i]);
         if normal.dot(local_flat) < 0.0 {
             normal = -normal;
         }

@@ -44,14 +44,32 @@ pub(super) struct Question(u32);
 #[derive(Debug, Default)]
 pub(super) struct Sight {
     clusters: Vec<Cluster>,
+    /// So many of them are used; the others are memory to be used again.
+    used: usize,
     /// Clusters before this one are complete.
     first: usize,
 }
 
 impl Sight {
+    /// Forgets all questions.
+    pub(super) fn clear(&mut self) {
+        self.used = 0;
+        self.first = 0;
+    }
+
     /// What is asked from here on lies elsewhere.
     pub(super) fn part(&mut self) {
-        self.first = self.clusters.len();
+        self.first = self.used;
+    }
+
+    /// An empty cluster.
+    fn add(&mut self, own: Option<u32>) -> usize {
+        match self.clusters.get_mut(self.used) {
+            Some(cluster) => cluster.reuse(own),
+            None => self.clusters.push(Cluster::new(own)),
+        }
+        self.used += 1;
+        self.used - 1
     }
 
     /// Asks after a point at a place in the view's picture, which is a column, a
@@ -59,13 +77,10 @@ impl Sight {
     /// is known not to hide it.
     pub(super) fn ask(&mut self, own: Option<u32>, place: Vec3A) -> Question {
         let fits = |cluster: &Cluster| cluster.own == own && !cluster.is_full();
-        let recent = &self.clusters[self.first..];
+        let recent = &self.clusters[self.first..self.used];
         let index = match recent.iter().rposition(fits) {
             Some(index) => self.first + index,
-            None => {
-                self.clusters.push(Cluster::new(own));
-                self.clusters.len() - 1
-            }
+            None => self.add(own),
         };
         let cluster = &mut self.clusters[index];
         let point = cluster.push(place);
@@ -74,7 +89,7 @@ impl Sight {
 
     /// Answers all questions.
     pub(super) fn look(&mut self, tracer: &Tracer, view: View<'_>) {
-        look(&mut self.clusters, tracer, view);
+        look(&mut self.clusters[..self.used], tracer, view);
     }
 
     /// Whether anything stands before a point, once [`look`](Self::look) was
@@ -101,6 +116,7 @@ fn look(clusters: &mut [Cluster], tracer: &Tracer, view: View<'_>) {
         .then(|| find(clusters, (low, high), tracer, view))
         .flatten();
     match (found, &mut *clusters) {
+        (Some(found), _) if found.is_empty() => {}
         (Some(found), _) => examine(clusters, low, &found, tracer, view),
         (None, []) => {}
         (None, [cluster]) => cluster.trace(tracer, view),
