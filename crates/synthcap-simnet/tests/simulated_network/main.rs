@@ -223,7 +223,7 @@ fn on_all_threads(seeds: Range<u64>) -> Vec<(u64, Result<Vec<String>, String>)> 
     };
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(&run)).collect();
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
         let ended = running.into_iter().map(|thread| thread.join());
         ended.flat_map(|seeds| seeds.expect("no panic")).collect()
     })
