@@ -9,8 +9,7 @@
 
 #[path = "link/engine.rs"]
 mod engine;
-#[path = "link/throttle.rs"]
-mod throttle;
+mod proxy;
 
 use std::time::{Duration, Instant};
 
@@ -39,7 +38,11 @@ async fn main() {
             let server = Server::builder(engine::Pictures::new()).paused(true);
             let server = server.start().await.expect("a free port");
             compare("loopback", &server.url()).await;
-            let proxy = throttle::start(server.local_addr(), GIGABIT).await;
+            let link = proxy::Link {
+                delay: Duration::ZERO,
+                bytes_per_s: GIGABIT,
+            };
+            let proxy = proxy::start(server.local_addr(), link).await;
             compare("1 Gb/s by a proxy", &format!("http://{proxy}")).await;
         }
     }

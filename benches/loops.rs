@@ -4,7 +4,6 @@
 
 #[path = "loops/engine.rs"]
 mod engine;
-#[path = "loops/proxy.rs"]
 mod proxy;
 
 use std::time::Duration;

@@ -10,6 +10,8 @@ use synthcap::{
     },
 };
 
+use super::proxy::{self, Link};
+
 pub(crate) struct Slow {
     render: Duration,
     camera: CameraState,
@@ -39,7 +41,11 @@ pub(crate) async fn served(render: Duration) -> (Client, ServerHandle) {
 /// A client of a server behind a link that takes this long each way.
 pub(crate) async fn served_over(delay: Duration) -> (Client, ServerHandle) {
     let (_, server) = served(Duration::ZERO).await;
-    let address = super::proxy::start(server.local_addr(), delay).await;
+    let link = Link {
+        delay,
+        bytes_per_s: f64::INFINITY,
+    };
+    let address = proxy::start(server.local_addr(), link).await;
     let client = Client::connect(format!("http://{address}")).await;
     (client.expect("the proxy listens"), server)
 }
