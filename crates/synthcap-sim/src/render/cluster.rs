@@ -33,17 +33,19 @@ impl Cluster {
     pub(super) const SIZE: usize = LANES * GROUPS;
 
     pub(super) fn new(own: Option<u32>) -> Self {
-        Self {
+        let mut cluster = Self {
             own,
             count: 0,
             columns: [Vec4::ZERO; GROUPS],
             rows: [Vec4::ZERO; GROUPS],
             nearness: [Vec4::ZERO; GROUPS],
             bounds: [[Vec4::ZERO; 4]; GROUPS / LANES],
-            low: Vec3A::INFINITY,
-            high: Vec3A::NEG_INFINITY,
+            low: Vec3A::ZERO,
+            high: Vec3A::ZERO,
             hidden: 0,
-        }
+        };
+        cluster.reuse(own);
+        cluster
     }
 
     /// Makes it empty, in the memory that it has.
@@ -89,6 +91,7 @@ impl Cluster {
     /// groups, once all points are there.
     pub(super) fn settle(&mut self, origin: Vec3A) {
         self.rebase(origin);
+        self.void_unused();
         self.bound();
     }
 
@@ -118,11 +121,15 @@ impl Cluster {
         near
     }
 
-    fn bound(&mut self) {
-        // Nothing hides the places of the last group that are not used.
+    /// Sees to it that nothing hides the places of the last group that are not used.
+    fn void_unused(&mut self) {
         for point in self.count..self.groups() * LANES {
             self.nearness[point / LANES][point % LANES] = f32::INFINITY;
         }
+    }
+
+    /// Finds the bounds of groups.
+    fn bound(&mut self) {
         // Groups that are not used lie nowhere.
         self.bounds = [[Vec4::NAN; 4]; GROUPS / LANES];
         for group in 0..self.groups() {

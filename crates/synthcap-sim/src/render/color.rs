@@ -8,7 +8,7 @@ use glam::{Vec2, Vec3A};
 use super::{
     BLOCK, Block, Shot, TILE,
     batch::{Batch, Sample, Sun},
-    fill_blocks,
+    fill_blocks, fill_blocks_with,
     occlusion::Occlusion,
     raster,
     shade::Shader,
@@ -39,20 +39,16 @@ pub(crate) fn rgb(shot: &Shot<'_>, shader: &Shader<'_>, samples: u32, out: &mut 
     let batch = || Batch::new(&picture);
     let centers = |batch: &mut Batch<'_>, area: &Block| batch.area(area, BLOCK);
     if samples == 1 {
-        fill_blocks(pixels, width, AREA, batch, |batch, area| {
+        fill_blocks_with(pixels, width, AREA, batch, |batch, area| {
             encoded(centers(batch, area))
         });
     } else {
         let mut colors = vec![Vec3A::ZERO; width as usize * height as usize];
-        fill_blocks(&mut colors, width, AREA, batch, centers);
+        fill_blocks_with(&mut colors, width, AREA, batch, centers);
         let places: Vec<Vec2> = (1..samples).map(sample_place).collect();
-        fill_blocks(
-            pixels,
-            width,
-            TILE,
-            || (),
-            |(), tile| encoded(picture.refined(&colors, tile, &places)),
-        );
+        fill_blocks(pixels, width, TILE, |tile| {
+            encoded(picture.refined(&colors, tile, &places))
+        });
     }
 }
 

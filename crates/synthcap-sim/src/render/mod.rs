@@ -109,21 +109,15 @@ impl<'a> Shot<'a> {
     pub(crate) fn take(tracer: &'a Tracer, eye: Eye, mut hits: Vec<Hit>) -> Self {
         let center = [pixel_center(0, 0)];
         hits.resize(eye.width as usize * eye.height as usize, Hit::MISS);
-        fill_blocks(
-            &mut hits,
-            eye.width,
-            TILE,
-            || (),
-            |(), tile| {
-                let survey = raster::survey(tracer, &eye, tile, &center);
-                let pixels = tile
-                    .pixels()
-                    .map(|(x, y)| (x - tile.x.start, y - tile.y.start));
-                pixels
-                    .map(|(x, y)| survey.hit(0, x as usize, y as usize))
-                    .collect()
-            },
-        );
+        fill_blocks(&mut hits, eye.width, TILE, |tile| {
+            let survey = raster::survey(tracer, &eye, tile, &center);
+            let pixels = tile
+                .pixels()
+                .map(|(x, y)| (x - tile.x.start, y - tile.y.start));
+            pixels
+                .map(|(x, y)| survey.hit(0, x as usize, y as usize))
+                .collect()
+        });
         Self { tracer, eye, hits }
     }
 
@@ -141,19 +135,11 @@ impl<'a> Shot<'a> {
     ) where
         T: Copy + Send,
     {
-        let width = self.eye.width;
-        let size = (BLOCK, BLOCK);
-        fill_blocks(
-            out,
-            width,
-            size,
-            || (),
-            |(), block| {
-                block_of(block, &state, |state, x, y| {
-                    value(state, x, y, self.hit(x, y))
-                })
-            },
-        );
+        fill_blocks(out, self.eye.width, (BLOCK, BLOCK), |block| {
+            block_of(block, &state, |state, x, y| {
+                value(state, x, y, self.hit(x, y))
+            })
+        });
     }
 
     /// Whether all hits in a block are of one object, and of one material.
@@ -214,13 +200,9 @@ where
     T: Copy + Send,
 {
     let mut values = vec![fill; width as usize * height as usize];
-    fill_blocks(
-        &mut values,
-        width,
-        (BLOCK, BLOCK),
-        || (),
-        |(), block| block_of(block, &state, &value),
-    );
+    fill_blocks(&mut values, width, (BLOCK, BLOCK), |block| {
+        block_of(block, &state, &value)
+    });
     values
 }
 
@@ -253,8 +235,20 @@ fn band(
 }
 
 /// Computes the values of all pixels on all threads, `width` to a row, for one block
-/// after another; `state` is made for each thread at times and must not change values.
-fn fill_blocks<T: Copy + Send, S>(
+/// after another.
+fn fill_blocks<T: Copy + Send>(
+    values: &mut [T],
+    width: u32,
+    size: (u32, u32),
+    block_values: impl Fn(&Block) -> Vec<T> + Sync,
+) {
+    let of_block = |(): &mut (), block: &Block| block_values(block);
+    fill_blocks_with(values, width, size, || (), of_block);
+}
+
+/// As [`fill_blocks`]; `state` is made for each thread at times and must not change
+/// values.
+fn fill_blocks_with<T: Copy + Send, S>(
     values: &mut [T],
     width: u32,
     (columns, rows): (u32, u32),
