@@ -60,13 +60,14 @@ python-consumers:
 test-grpcio: python-grpcio
     PYTHON="$PWD/target/grpcio/bin/python" cargo test --tests -- --ignored grpcio::
 
-# The tests once more, with every image in shared memory; but for those that serve none.
+# The tests once more, with every image in shared memory; but for those that serve none,
+# and long ones that are about files or about what faulty servers answer.
 [doc("The tests once more, with every image in shared memory")]
 test-shm:
     SYNTHCAP_SERVER_SHARED_MEMORY=1 cargo test --tests -- --skip whatever_the_network_does \
         --skip herd:: --skip commands:: --skip determinism:: --skip flow:: --skip gltf:: \
         --skip formats:: --skip pipeline:: --skip preview:: --skip several:: --skip staging:: \
-        --skip disk_full:: --skip a_kill_at_any_moment --skip faults:: --skip validate:: \
+        --skip disk_full:: --skip a_kill_at_any_moment --skip faulty:: --skip validate:: \
         --skip shards_joined
 
 # A server in Python that shares memory. Needs Python 3; installs grpcio.

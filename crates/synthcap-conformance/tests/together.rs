@@ -2,5 +2,5 @@
 
 mod common;
 mod engines;
-mod faults;
+mod faulty;
 mod servers;
