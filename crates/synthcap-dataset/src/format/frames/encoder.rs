@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use synthcap::{Pixels, frame::PixelData as _};
 
-use super::{DepthFile, FlowFile, NormalsFile, layout::Layout};
+use super::{DepthFile, FlowFile, layout::Layout};
 use crate::{
     Encoded, EncodedFile, Encoder, Result, Sample,
     encode::{
@@ -49,7 +49,7 @@ impl FramesEncoder {
                 whole(crate::encode::exr::encode(width, height, vec![("Z", z)])?)
             }
             #[cfg(feature = "exr")]
-            Pixels::Normals(normals) if files.normals == NormalsFile::Exr => {
+            Pixels::Normals(normals) if files.normals == super::NormalsFile::Exr => {
                 let axis = |i: usize| normals.vectors().iter().map(|v| v[i]).collect();
                 let channels = vec![("X", axis(0)), ("Y", axis(1)), ("Z", axis(2))];
                 whole(crate::encode::exr::encode(width, height, channels)?)
