@@ -39,23 +39,25 @@ test:
 test-crash:
     SYNTHCAP_CRASHES=20 cargo test --tests -- --nocapture a_kill_at_any_moment
 
-# What the tests with Python need, each set in an environment of its own.
+# What the tests with Python need, each set in an environment of its own. Few of the
+# modules are ever imported: these are compiled then.
+[doc("What the tests with Python need")]
 python: python-grpcio python-engines python-consumers
 
 # A gRPC C++ core.
 python-grpcio:
     test -x target/grpcio/bin/pip || python3 -m venv target/grpcio
-    target/grpcio/bin/pip install --quiet grpcio grpcio-tools
+    target/grpcio/bin/pip install --quiet --no-compile grpcio grpcio-tools
 
 # MuJoCo, and what the Python server kit is built on.
 python-engines:
     test -x target/engines/bin/pip || python3 -m venv target/engines
-    target/engines/bin/pip install --quiet -r examples/engines/mujoco_server/requirements.txt
+    target/engines/bin/pip install --quiet --no-compile -r examples/engines/mujoco_server/requirements.txt
 
 # The libraries that people load data sets with.
 python-consumers:
     test -x target/consumers/bin/pip || python3 -m venv target/consumers
-    target/consumers/bin/pip install --quiet webdataset pycocotools datasets pyarrow mcap mcap-protobuf-support numpy opencv-python-headless OpenEXR pillow pyyaml
+    target/consumers/bin/pip install --quiet --no-compile webdataset pycocotools datasets pyarrow mcap mcap-protobuf-support numpy opencv-python-headless OpenEXR pillow pyyaml
 
 # The client against a real gRPC C++ core. Needs Python 3; installs grpcio.
 test-grpcio: python-grpcio
@@ -109,7 +111,7 @@ test-engines: python-engines
 # Blender behind the kit, by hand: 374 MB to install, and minutes to render.
 test-blender:
     python3.11 -m venv target/blender
-    target/blender/bin/pip install --quiet -r examples/engines/blender_server/requirements.txt
+    target/blender/bin/pip install --quiet --no-compile -r examples/engines/blender_server/requirements.txt
     PYTHON="$PWD/target/blender/bin/python" cargo test --tests -- --ignored --nocapture engines::blender
 
 # What the kit costs against MuJoCo's own renderer; after test-engines.
@@ -170,7 +172,7 @@ bench: bench-python
 # The Python client's environment; without Python 3 the comparison does without.
 bench-python:
     -test -x target/bench-python/bin/python || python3 -m venv target/bench-python
-    -target/bench-python/bin/pip install --quiet grpcio grpcio-tools
+    -target/bench-python/bin/pip install --quiet --no-compile grpcio grpcio-tools
 
 # Each part by itself, for comparing one version of the code with the next.
 bench-parts:
