@@ -82,19 +82,21 @@ test-shm-python: python-grpcio
 test-shm-kills:
     SYNTHCAP_KILLS=100 cargo test --tests a_killed_ -- --skip a_killed_server_leaves_no_request
 
+# The program, as it is released.
+release:
+    cargo build --release -p synthcap-cli
+
 # Data sets of every format, loaded by the libraries that people train with. Needs
 # Python 3; installs them.
 [doc("Load data sets of every format with the libraries people train with")]
-test-consumers: python-consumers
-    cargo build --release -p synthcap-cli
+test-consumers: python-consumers release
     target/consumers/bin/python crates/synthcap-dataset/tests/consumers/run.py "${CARGO_TARGET_DIR:-target}/release/synthcap" target/consumers-sets
 
 # How fast the formats write, beside the usual Python script on the same frames; then
 # 100,000 small samples, for memory and the cost of the last ones. Needs the folder of
 # `test-consumers`.
 [doc("How fast the formats are written, beside a Python script")]
-bench-writers samples="400":
-    cargo build --release -p synthcap-cli
+bench-writers samples="400": release
     rm -rf target/bench-writers && mkdir -p target/bench-writers
     "${CARGO_TARGET_DIR:-target}/release/synthcap" capture --frames 16 --out target/bench-writers/large --modalities rgb,depth,segmentation
     "${CARGO_TARGET_DIR:-target}/release/synthcap" capture --frames 16 --size 64x48 --out target/bench-writers/small --modalities rgb,depth,segmentation
