@@ -131,10 +131,10 @@ fn load_sample(set: &Path, record: &SampleRecord) -> Sample {
         .map(|p| u16::from_be_bytes([p[0], p[1]]).into())
         .collect();
     let depth = fs::read(path("depth")).expect("depth");
-    let depth: Vec<f32> = npyz::NpyFile::new(&depth[..])
-        .expect("npy")
-        .into_vec()
-        .expect("numbers");
+    // After NumPy's header, whose length is its bytes 8 and 9.
+    let start = 10 + usize::from(u16::from_le_bytes([depth[8], depth[9]]));
+    let (depth, _) = depth[start..].as_chunks();
+    let depth = depth.iter().map(|b| f32::from_le_bytes(*b)).collect();
     let mut seen = SampleView::new(
         view.camera.as_str(),
         vec![

@@ -21,11 +21,29 @@ fn png(path: &Path) -> (png::OutputInfo, Vec<u8>) {
     (info, data)
 }
 
-fn npy<T: npyz::Deserialize>(path: &Path) -> (Vec<u64>, Vec<T>) {
+/// The shape and the numbers of a C-ordered array of 32-bit ones. Read as NumPy
+/// describes its format: a Python dictionary, its length in bytes 8 and 9, then the numbers.
+fn npy<T>(path: &Path, types: &str, number: fn([u8; 4]) -> T) -> (Vec<usize>, Vec<T>) {
     let bytes = fs::read(path).expect("file");
-    let file = npyz::NpyFile::new(&bytes[..]).expect("npy");
-    assert_eq!(file.order(), npyz::Order::C);
-    (file.shape().to_vec(), file.into_vec().expect("numbers"))
+    assert_eq!(bytes[..8], *b"\x93NUMPY\x01\x00");
+    let start = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let header = std::str::from_utf8(&bytes[10..start]).expect("ASCII");
+    let dictionary = format!("{{'descr': '{types}', 'fortran_order': False, 'shape': (");
+    let header = header.strip_prefix(&dictionary).expect(header);
+    let (shape, end) = header.split_once(')').expect("a tuple");
+    assert_eq!(end.trim_end(), ", }");
+    let shape: Vec<_> = shape
+        .split_terminator(',')
+        .map(|length| length.trim().parse().expect("a length"))
+        .collect();
+    let (words, rest) = bytes[start..].as_chunks();
+    assert!(rest.is_empty());
+    assert_eq!(words.len(), shape.iter().product::<usize>());
+    (shape, words.iter().map(|word| number(*word)).collect())
+}
+
+fn floats(path: &Path) -> (Vec<usize>, Vec<f32>) {
+    npy(path, "<f4", f32::from_le_bytes)
 }
 
 /// Writes one sample with one image.
@@ -72,7 +90,7 @@ fn every_image_reads_back_as_captured() {
                     assert_eq!(data, expected);
                 }
                 Pixels::Depth(depth) => {
-                    let (shape, data) = npy::<f32>(&file("depth", "npy"));
+                    let (shape, data) = floats(&file("depth", "npy"));
                     assert_eq!((&shape[..], &data[..]), (&[30, 40][..], depth.metres()));
                     assert!(data.contains(&f32::INFINITY), "the sky is background");
                 }
@@ -88,12 +106,12 @@ fn every_image_reads_back_as_captured() {
                     assert_eq!(read, ids.ids());
                 }
                 Pixels::Normals(normals) => {
-                    let (shape, data) = npy::<f32>(&file("normals", "npy"));
+                    let (shape, data) = floats(&file("normals", "npy"));
                     assert_eq!(shape, [30, 40, 3]);
                     assert_eq!(data, normals.vectors().as_flattened());
                 }
                 Pixels::Flow(flow) => {
-                    let (shape, data) = npy::<f32>(&file("flow", "npy"));
+                    let (shape, data) = floats(&file("flow", "npy"));
                     assert_eq!(shape, [30, 40, 3]);
                     let (triples, _) = data.as_chunks::<3>();
                     for (i, [u, v, valid]) in triples.iter().enumerate() {
@@ -350,8 +368,12 @@ proptest! {
         let out = folder.path().join("set");
         let pixels = Segmentation::new(w, h, ids.clone(), Vec::new()).expect("size");
         write_one(&out, pixels.into(), None).expect("written");
-        let (shape, read) = npy::<u32>(&out.join("segmentation/000000.npy"));
-        prop_assert_eq!(shape, [u64::from(h), u64::from(w)]);
+        let (shape, read) = npy(
+            &out.join("segmentation/000000.npy"),
+            "<u4",
+            u32::from_le_bytes,
+        );
+        prop_assert_eq!(shape, [h as usize, w as usize]);
         prop_assert_eq!(read, ids);
     }
 
@@ -362,8 +384,8 @@ proptest! {
         let (uv, valid): (Vec<_>, Vec<_>) = pixels.into_iter().unzip();
         let flow = Flow::new(w, h, &uv, &valid, FlowDirection::Forward).expect("size");
         write_one(&out, flow.into(), None).expect("written");
-        let (shape, read) = npy::<f32>(&out.join("flow/000000.npy"));
-        prop_assert_eq!(shape, [u64::from(h), u64::from(w), 3]);
+        let (shape, read) = floats(&out.join("flow/000000.npy"));
+        prop_assert_eq!(shape, [h as usize, w as usize, 3]);
         let (triples, _) = read.as_chunks::<3>();
         for ((uv, valid), read) in uv.iter().zip(&valid).zip(triples) {
             // Bit by bit: NaN stays NaN.
