@@ -105,16 +105,15 @@ impl Patch {
                 && s.spot.normal.dot(first.spot.normal) > TURNED_COS
         };
         ((dull || small) && surfaces.iter().all(alike)).then_some(())?;
-        let light: [Light; 4] =
-            std::array::from_fn(|i| picture.light(corners[i], &surfaces[i], likely));
         let plain = flat && dull;
         let highlights = || {
             let near = |i: usize| picture.near_highlight(corners[i], &surfaces[i]);
             facing && (0..4).any(near)
         };
-        if !plain && (highlights() || !picture.is_even(&light, facing)) {
-            return None;
-        }
+        (plain || !highlights()).then_some(())?;
+        let light: [Light; 4] =
+            std::array::from_fn(|i| picture.light(corners[i], &surfaces[i], likely));
+        (plain || picture.is_even(&light, facing)).then_some(())?;
         let sun = if facing {
             picture.ask_sun(block, flat.then_some(first), sight)
         } else {
