@@ -134,7 +134,7 @@ fn load_sample(set: &Path, record: &SampleRecord) -> Sample {
     // After NumPy's header, whose length is its bytes 8 and 9.
     let start = 10 + usize::from(u16::from_le_bytes([depth[8], depth[9]]));
     let (depth, _) = depth[start..].as_chunks();
-    let depth = depth.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    let depth: Vec<_> = depth.iter().map(|b| f32::from_le_bytes(*b)).collect();
     let mut seen = SampleView::new(
         view.camera.as_str(),
         vec![
