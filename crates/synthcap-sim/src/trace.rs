@@ -49,6 +49,12 @@ impl Hit {
         triangle: u32::MAX,
     };
 
+    /// What each corner of its triangle counts.
+    #[inline]
+    pub(crate) fn weights(&self) -> [f32; 3] {
+        [1.0 - self.u - self.v, self.u, self.v]
+    }
+
     #[inline]
     pub(crate) fn is_miss(&self) -> bool {
         self.instance == u32::MAX
@@ -103,8 +109,7 @@ impl Instance {
     /// A hit's point in the instance's own space.
     #[inline]
     pub(crate) fn local_point(&self, hit: &Hit) -> Vec3A {
-        let triangle = self.mesh.triangle(hit.triangle);
-        triangle.corner + hit.u * triangle.edge1 + hit.v * triangle.edge2
+        self.mesh.triangle(hit.triangle).at(hit.u, hit.v)
     }
 
     /// The flat normal of a hit's triangle in the world, of unit length, on the

@@ -49,6 +49,14 @@ pub(crate) struct Triangle {
     pub(crate) edge2: Vec3A,
 }
 
+impl Triangle {
+    /// The point so far along its edges.
+    #[inline(always)]
+    pub(crate) fn at(&self, u: f32, v: f32) -> Vec3A {
+        self.corner + u * self.edge1 + v * self.edge2
+    }
+}
+
 /// What shading needs at a triangle's three corners.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Corners {

@@ -8,7 +8,7 @@ use super::{
     color::{Picture, tone},
     patch::{Patch, corners, is_alike},
     shade::{Likely, Surface},
-    sight::{Question, Sight, View},
+    sight::{Ground, Question, Sight, View},
 };
 use crate::{
     camera::pixel_center,
@@ -105,9 +105,9 @@ impl<'b> Batch<'b> {
         self.look();
         self.shade_points();
         for patch in &self.patches {
-            for ((x, y), color) in patch.pixels(self.picture, &self.sight) {
+            patch.show(self.picture, &self.sight, |(x, y), color| {
                 self.colors[area.index(x, y)] = color;
-            }
+            });
         }
         std::mem::take(&mut self.colors)
     }
@@ -188,7 +188,11 @@ impl<'b> Batch<'b> {
         let spot = &surface.spot;
         let sun = shader.faces_sun(spot).then(|| {
             let place = self.picture.sun.place(spot.lifted);
-            self.sight.ask(spot.open, place)
+            let ground = Ground {
+                instance: sample.hit.instance,
+                open: spot.open.is_some(),
+            };
+            self.sight.ask(ground, place)
         });
         self.points.push(Point {
             sample,

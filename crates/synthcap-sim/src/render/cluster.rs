@@ -2,7 +2,7 @@
 
 use glam::{Vec3A, Vec4};
 
-use super::sight::{View, flat};
+use super::sight::{Ground, View, flat};
 use crate::{mesh::Facets, trace::Tracer};
 
 /// How many points are looked at together.
@@ -13,8 +13,8 @@ const GROUPS: usize = 16;
 /// Points that lie near each other.
 #[derive(Clone, Debug)]
 pub(super) struct Cluster {
-    /// An instance that hides none of them.
-    pub(super) own: Option<u32>,
+    /// What all of them lie on.
+    pub(super) ground: Ground,
     count: usize,
     columns: [Vec4; GROUPS],
     rows: [Vec4; GROUPS],
@@ -32,9 +32,9 @@ impl Cluster {
     /// Points that it has room for.
     pub(super) const SIZE: usize = LANES * GROUPS;
 
-    pub(super) fn new(own: Option<u32>) -> Self {
+    pub(super) fn new(ground: Ground) -> Self {
         let mut cluster = Self {
-            own,
+            ground,
             count: 0,
             columns: [Vec4::ZERO; GROUPS],
             rows: [Vec4::ZERO; GROUPS],
@@ -44,13 +44,13 @@ impl Cluster {
             high: Vec3A::ZERO,
             hidden: 0,
         };
-        cluster.reuse(own);
+        cluster.reuse(ground);
         cluster
     }
 
     /// Makes it empty, in the memory that it has.
-    pub(super) fn reuse(&mut self, own: Option<u32>) {
-        self.own = own;
+    pub(super) fn reuse(&mut self, ground: Ground) {
+        self.ground = ground;
         self.count = 0;
         self.low = Vec3A::INFINITY;
         self.high = Vec3A::NEG_INFINITY;
@@ -67,6 +67,11 @@ impl Cluster {
         self.high = self.high.max(place);
         self.count += 1;
         self.count - 1
+    }
+
+    /// An instance that hides none of them.
+    pub(super) fn own(&self) -> Option<u32> {
+        self.ground.open.then_some(self.ground.instance)
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -152,7 +157,7 @@ impl Cluster {
             let (group, lane) = (point / LANES, point % LANES);
             let at = |numbers: &[Vec4; GROUPS]| numbers[group][lane];
             let place = Vec3A::new(at(&self.columns), at(&self.rows), at(&self.nearness));
-            let hidden = tracer.blocked(view.ray(place), self.own, &mut likely);
+            let hidden = tracer.blocked(view.ray(place), self.own(), &mut likely);
             self.hidden |= u64::from(hidden) << point;
         }
     }

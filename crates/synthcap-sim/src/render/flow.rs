@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::{
     BLOCK, Block, Shot, band,
-    sight::{Question, Sight, View},
+    sight::{Ground, Question, Sight, View},
 };
 use crate::{
     camera::{Eye, pixel_center},
@@ -213,13 +213,16 @@ impl<'g> Glance<'g> {
         let (place, depth) = before.eye.project(lifted)?;
         let place = place.extend(1.0 / (depth * REACH)).into();
         // Movers are numbered otherwise, and a still point is of none of them.
-        let own = (!still && then.is_open(hit, side)).then_some(link.index as u32);
+        let ground = Ground {
+            instance: link.index as u32,
+            open: !still && then.is_open(hit, side),
+        };
         let sight = if still {
             &mut self.moved
         } else {
             &mut self.all
         };
-        let question = sight.ask(own, place);
+        let question = sight.ask(ground, place);
         Some(Candidate {
             vector,
             question,

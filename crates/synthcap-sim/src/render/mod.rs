@@ -10,6 +10,7 @@ mod flow;
 mod labels;
 mod mirror;
 mod occlusion;
+mod paint;
 mod patch;
 mod raster;
 mod shade;

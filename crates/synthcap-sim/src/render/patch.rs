@@ -10,7 +10,7 @@ use super::{
     Block,
     color::{Picture, contrast, tone},
     shade::{Air, Cone, Likely, Lit, Scattered, Surface, sky_seen},
-    sight::{Question, Sight},
+    sight::{Ground, Question, Sight},
 };
 use crate::camera::pixel_center;
 
@@ -127,28 +127,34 @@ impl Patch {
         })
     }
 
-    /// Display light of each pixel, with its place in the image.
-    pub(super) fn pixels(
+    /// Puts the display light of each pixel to its place in the image.
+    pub(super) fn show(
         &self,
         picture: &Picture<'_>,
         sight: &Sight,
-    ) -> impl Iterator<Item = ((u32, u32), Vec3A)> {
-        let exposure = picture.shader.lights.exposure;
+        mut put: impl FnMut((u32, u32), Vec3A),
+    ) {
+        let (shot, shader) = (picture.shot, picture.shader);
         let [left_top, right_top, left_bottom, right_bottom] = &self.light;
         let block = &self.block;
-        block.y.clone().flat_map(move |y| {
+        let mut paint = shader.paint(shot.hit(block.x.start, block.y.start));
+        for y in block.y.clone() {
             let (_, down) = block.shares(block.x.start, y);
             let left = left_top.lerp(left_bottom, down);
             let right = right_top.lerp(right_bottom, down);
-            block.x.clone().map(move |x| {
+            for x in block.x.clone() {
+                let hit = shot.hit(x, y);
+                if !paint.is_of(hit) {
+                    paint = shader.paint(hit);
+                }
                 let light = left.lerp(&right, block.shares(x, y).0);
-                let color = picture.shader.color(picture.shot.hit(x, y), light.width);
+                let color = paint.color(hit, light.width);
                 let question = self.sun.get(block.index(x, y));
                 let sunlit = question.is_some_and(|q| !sight.is_hidden(*q));
                 let radiance = light.radiance(color, self.emissive, sunlit);
-                ((x, y), tone(radiance * exposure))
-            })
-        })
+                put((x, y), tone(radiance * shader.lights.exposure));
+            }
+        }
     }
 }
 
@@ -236,14 +242,18 @@ impl Picture<'_> {
                     let lift = 1e-4 * (1.0 + hit.t);
                     let lifted = ray.origin + ray.direction * hit.t + spot.flat * lift;
                     let open = self.shot.tracer.instance(hit).is_open(hit, side);
-                    (lifted, open.then_some(hit.instance))
+                    (lifted, open)
                 }
                 None => {
                     let spot = self.shader.spot(&ray, hit);
-                    (spot.lifted, spot.open)
+                    (spot.lifted, spot.open.is_some())
                 }
             };
-            sight.ask(open, self.sun.place(lifted))
+            let ground = Ground {
+                instance: hit.instance,
+                open,
+            };
+            sight.ask(ground, self.sun.place(lifted))
         };
         block.pixels().map(ask).collect()
     }

@@ -4,10 +4,10 @@ use std::f32::consts::PI;
 
 use glam::{Vec3, Vec3A};
 
+use super::paint::{Paint, material};
 use crate::{
     light::{Lights, Weather},
     material::Material,
-    texture::{Texture, TexturePoint},
     trace::{Hit, Instance, Tracer},
     tree::Ray,
     world::Object,
@@ -113,34 +113,12 @@ pub(super) struct Scattered {
     pub(super) glossy: Vec3A,
 }
 
-impl Shader<'_> {
-    /// The colour at a hit, seen by a pixel that is so many metres wide there.
-    pub(super) fn color(&self, hit: &Hit, width: f32) -> Vec3A {
-        let material = self.material(hit);
-        if material.texture == Texture::None {
-            return material.base_color.into();
-        }
-        let instance = self.tracer.instance(hit);
-        let object = &self.objects[hit.instance as usize];
-        let triangle = instance.mesh.triangle(hit.triangle);
-        let at = TexturePoint {
-            point: Vec3::from(instance.local_point(hit)) * object.scale(),
-            normal: triangle.edge1.cross(triangle.edge2).into(),
-            uv: &|| {
-                let uvs = instance.mesh.uvs(hit.triangle);
-                let weights = weights(hit);
-                (0..3).map(|i| weights[i] * uvs[i]).sum()
-            },
-            width,
-        };
-        material.color(&at).clamp(Vec3::ZERO, Vec3::ONE).into()
-    }
-
+impl<'s> Shader<'s> {
     /// Where a ray hits, as geometry.
     pub(super) fn spot(&self, ray: &Ray, hit: &Hit) -> Spot {
         let instance = self.tracer.instance(hit);
         let normals = instance.mesh.normals(hit.triangle);
-        let weights = weights(hit);
+        let weights = hit.weights();
         let (side, flat) = instance.face(hit, ray.direction);
         let local: Vec3 = (0..3).map(|i| weights[i] * normals[i]).sum();
         let mut normal = instance.world_normal(local);
@@ -172,7 +150,7 @@ impl Shader<'_> {
     pub(super) fn surface(&self, ray: &Ray, hit: &Hit, cone: Cone) -> Surface {
         let spot = self.spot(ray, hit);
         let width = cone.width(ray, hit.t, spot.flat);
-        self.plain(hit, spot, width, self.color(hit, width))
+        self.plain(hit, spot, width, self.paint(hit).color(hit, width))
     }
 
     /// The surface at a hit, where it has this colour.
@@ -188,10 +166,14 @@ impl Shader<'_> {
         }
     }
 
+    /// The colours of a hit's triangle.
+    pub(super) fn paint(&self, hit: &Hit) -> Paint<'s> {
+        Paint::new(self.tracer, self.objects, hit)
+    }
+
     /// What is hit is made of this.
     pub(super) fn material(&self, hit: &Hit) -> &Material {
-        let part = self.tracer.instance(hit).mesh.part(hit.triangle);
-        &self.objects[hit.instance as usize].materials[part as usize]
+        material(self.tracer, &self.objects[hit.instance as usize], hit)
     }
 
     /// Radiance of a surface along a ray; `open` is its share of the sky, `sunlit`
@@ -356,10 +338,6 @@ pub(super) fn sky_seen(color: Vec3A, open: f32) -> Vec3A {
     let b = -4.7951 * color + Vec3A::splat(0.6417);
     let c = 2.7552 * color + Vec3A::splat(0.6903);
     (((open * a + b) * open + c) * open).max(Vec3A::splat(open))
-}
-
-fn weights(hit: &Hit) -> [f32; 3] {
-    [1.0 - hit.u - hit.v, hit.u, hit.v]
 }
 
 /// The point moved out onto the smooth surface that the corners' normals

@@ -36,6 +36,14 @@ pub(super) fn flat(place: Vec3A) -> Vec2 {
     Vec2::new(place.x, place.y)
 }
 
+/// What a point lies on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ground {
+    pub(super) instance: u32,
+    /// Whether the instance is known not to hide the point.
+    pub(super) open: bool,
+}
+
 /// A question after one point; see [`Sight::ask`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question(u32);
@@ -63,24 +71,24 @@ impl Sight {
     }
 
     /// An empty cluster.
-    fn add(&mut self, own: Option<u32>) -> usize {
+    fn add(&mut self, ground: Ground) -> usize {
         match self.clusters.get_mut(self.used) {
-            Some(cluster) => cluster.reuse(own),
-            None => self.clusters.push(Cluster::new(own)),
+            Some(cluster) => cluster.reuse(ground),
+            None => self.clusters.push(Cluster::new(ground)),
         }
         self.used += 1;
         self.used - 1
     }
 
     /// Asks after a point at a place in the view's picture, which is a column, a
-    /// row and the greatest nearness of what does not hide it. The instance `own`
-    /// is known not to hide it.
-    pub(super) fn ask(&mut self, own: Option<u32>, place: Vec3A) -> Question {
-        let fits = |cluster: &Cluster| cluster.own == own && !cluster.is_full();
+    /// row and the greatest nearness of what does not hide it. Points of one instance
+    /// are looked at together, for they mostly lie near each other.
+    pub(super) fn ask(&mut self, ground: Ground, place: Vec3A) -> Question {
+        let fits = |cluster: &Cluster| cluster.ground == ground && !cluster.is_full();
         let recent = &self.clusters[self.first..self.used];
         let index = match recent.iter().rposition(fits) {
             Some(index) => self.first + index,
-            None => self.add(own),
+            None => self.add(ground),
         };
         let cluster = &mut self.clusters[index];
         let point = cluster.push(place);
@@ -142,8 +150,8 @@ fn find(
     view: View<'_>,
 ) -> Option<Vec<(u32, u32)>> {
     let region = view.region(low, high).grown(tracer.margin());
-    let own = clusters[0].own;
-    let own = own.filter(|_| clusters.iter().all(|cluster| cluster.own == own));
+    let own = clusters[0].own();
+    let own = own.filter(|_| clusters.iter().all(|cluster| cluster.own() == own));
     let most = CROWD * clusters.len();
     let mut found = Vec::new();
     tracer.visit_region(&region, |index| {
@@ -193,7 +201,7 @@ fn examine(
                 }
                 let facets = picture.facets(triangles);
                 for cluster in &mut *clusters {
-                    if cluster.own != Some(index) && !cluster.is_hidden() {
+                    if cluster.own() != Some(index) && !cluster.is_hidden() {
                         cluster.hide(&facets, limit);
                     }
                 }
@@ -329,8 +337,12 @@ mod tests {
                     let direction = eye.direction(pixel_center(x, y));
                     let normal = tracer.instance(hit).flat_normal(hit, direction);
                     let point = eye.center + direction * hit.t + normal * 1e-3;
+                    let ground = Ground {
+                        instance: hit.instance,
+                        open: false,
+                    };
                     if let Some(place) = place(point, normal) {
-                        questions.push((sight.ask(None, place), place));
+                        questions.push((sight.ask(ground, place), place));
                     }
                 }
             }
