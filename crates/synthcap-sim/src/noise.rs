@@ -87,7 +87,7 @@ static GRID: LazyLock<Box<[u32]>> = LazyLock::new(|| {
 });
 
 /// Added to a number, this leaves its whole part in the lowest bits.
-const TO_WHOLE: f32 = 1.5 * (1 << 23) as f32;
+pub(crate) const TO_WHOLE: f32 = 1.5 * (1 << 23) as f32;
 
 /// Smooth noise with features of size 1, 0 to 1.
 pub(crate) fn value(p: Vec3) -> f32 {
