@@ -16,9 +16,9 @@ pub(super) struct Cluster {
     /// What all of them lie on.
     pub(super) ground: Ground,
     count: usize,
-    columns: [Vec4; GROUPS],
-    rows: [Vec4; GROUPS],
-    nearness: [Vec4; GROUPS],
+    columns: [[f32; LANES]; GROUPS],
+    rows: [[f32; LANES]; GROUPS],
+    nearness: [[f32; LANES]; GROUPS],
     /// First columns and rows, and last ones, of four groups each.
     bounds: [[Vec4; 4]; GROUPS / LANES],
     /// Of column, row and nearness.
@@ -36,9 +36,9 @@ impl Cluster {
         let mut cluster = Self {
             ground,
             count: 0,
-            columns: [Vec4::ZERO; GROUPS],
-            rows: [Vec4::ZERO; GROUPS],
-            nearness: [Vec4::ZERO; GROUPS],
+            columns: [[0.0; LANES]; GROUPS],
+            rows: [[0.0; LANES]; GROUPS],
+            nearness: [[0.0; LANES]; GROUPS],
             bounds: [[Vec4::ZERO; 4]; GROUPS / LANES],
             low: Vec3A::ZERO,
             high: Vec3A::ZERO,
@@ -104,9 +104,9 @@ impl Cluster {
         self.low -= origin;
         self.high -= origin;
         for group in 0..self.groups() {
-            self.columns[group] -= Vec4::splat(origin.x);
-            self.rows[group] -= Vec4::splat(origin.y);
-            self.nearness[group] -= Vec4::splat(origin.z);
+            self.columns[group] = self.columns[group].map(|x| x - origin.x);
+            self.rows[group] = self.rows[group].map(|y| y - origin.y);
+            self.nearness[group] = self.nearness[group].map(|z| z - origin.z);
         }
     }
 
@@ -141,7 +141,7 @@ impl Cluster {
             let count = LANES.min(self.count - group * LANES);
             let (first, lane) = (group / LANES, group % LANES);
             for (axis, numbers) in [&self.columns[group], &self.rows[group]].iter().enumerate() {
-                let numbers = &numbers.to_array()[..count];
+                let numbers = &numbers[..count];
                 let low = numbers.iter().fold(f32::INFINITY, |a, b| a.min(*b));
                 let high = numbers.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
                 self.bounds[first][axis][lane] = low;
@@ -155,7 +155,7 @@ impl Cluster {
         let mut likely = None;
         for point in 0..self.count {
             let (group, lane) = (point / LANES, point % LANES);
-            let at = |numbers: &[Vec4; GROUPS]| numbers[group][lane];
+            let at = |numbers: &[[f32; LANES]; GROUPS]| numbers[group][lane];
             let place = Vec3A::new(at(&self.columns), at(&self.rows), at(&self.nearness));
             let hidden = tracer.blocked(view.ray(place), self.own(), &mut likely);
             self.hidden |= u64::from(hidden) << point;
@@ -183,10 +183,11 @@ impl Cluster {
             while near != 0 {
                 let group = near.trailing_zeros() as usize;
                 near &= near - 1;
-                let values = facet.at(self.columns[group], self.rows[group]);
+                let [columns, rows, least] =
+                    [&self.columns, &self.rows, &self.nearness].map(|n| Vec4::from_array(n[group]));
+                let values = facet.at(columns, rows);
                 let nearness = values.nearness();
-                let met =
-                    values.covers() & nearness.cmpgt(self.nearness[group]) & nearness.cmple(limit);
+                let met = values.covers() & nearness.cmpgt(least) & nearness.cmple(limit);
                 self.hidden |= u64::from(met.bitmask()) << (group * LANES);
             }
         }

@@ -56,6 +56,8 @@ pub(super) struct Sight {
     used: usize,
     /// Clusters before this one are complete.
     first: usize,
+    /// The last question's.
+    last: usize,
 }
 
 impl Sight {
@@ -86,10 +88,15 @@ impl Sight {
     pub(super) fn ask(&mut self, ground: Ground, place: Vec3A) -> Question {
         let fits = |cluster: &Cluster| cluster.ground == ground && !cluster.is_full();
         let recent = &self.clusters[self.first..self.used];
-        let index = match recent.iter().rposition(fits) {
-            Some(index) => self.first + index,
-            None => self.add(ground),
-        };
+        // The last one mostly fits.
+        let last = recent.get(self.last.wrapping_sub(self.first));
+        if !last.is_some_and(fits) {
+            self.last = match recent.iter().rposition(fits) {
+                Some(index) => self.first + index,
+                None => self.add(ground),
+            };
+        }
+        let index = self.last;
         let cluster = &mut self.clusters[index];
         let point = cluster.push(place);
         Question((index * Cluster::SIZE + point) as u32)
