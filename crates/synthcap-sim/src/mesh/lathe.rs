@@ -1,6 +1,6 @@
 //! Surfaces of revolution, and tubes along a path.
 
-use std::f32::consts::{PI, TAU};
+use std::f32::consts::{FRAC_PI_2, FRAC_PI_4, TAU};
 
 use glam::{Vec2, Vec3};
 
@@ -16,15 +16,19 @@ const ROUNDNESS_M: f32 = 1e-4;
 
 /// How many flat pieces a circle needs to look round.
 pub(crate) fn around(radius: f32) -> usize {
-    let half_turn = (1.0 - ROUNDNESS_M / radius.max(2.0 * ROUNDNESS_M)).acos();
     // A whole number of them in each quarter.
-    ((PI / half_turn / 4.0).ceil() as usize).max(2) * 4
+    pieces(FRAC_PI_2, radius).max(2) * 4
 }
 
-/// How many flat pieces a rounded edge needs in an eighth of a turn; most edges are
-/// narrower than a pixel.
+/// How many flat pieces a rounded edge needs in an eighth of a turn.
 pub(crate) fn edge_steps(radius: f32) -> usize {
-    ((radius / 1e-3).ceil() as usize).clamp(1, 4)
+    pieces(FRAC_PI_4, radius)
+}
+
+/// How many flat pieces a part of a circle needs, an angle in radians; at least one.
+fn pieces(angle: f32, radius: f32) -> usize {
+    let half_turn = (1.0 - ROUNDNESS_M / radius.max(2.0 * ROUNDNESS_M)).acos();
+    (angle / (2.0 * half_turn)).ceil() as usize
 }
 
 /// Turns a profile of (radius, height) pairs, metres, around the Z axis. The
