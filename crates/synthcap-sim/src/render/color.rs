@@ -253,6 +253,7 @@ fn encoded(colors: Vec<Vec3A>) -> Vec<[u8; 4]> {
     };
     let pixel = |color: Vec3A| {
         // The whole steps are in the lowest bits, which takes less time than a cast.
+        // Between two the even one is taken, so that black stays black.
         let steps = color * STEPS as f32 - Vec3A::splat(0.5) + Vec3A::splat(TO_WHOLE);
         let [red, green, blue] = steps
             .to_array()
