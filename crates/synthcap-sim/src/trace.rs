@@ -39,6 +39,22 @@ pub(crate) struct Hit {
     pub(crate) triangle: u32,
 }
 
+/// What a point lies on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ground {
+    pub(crate) instance: u32,
+    /// Whether the instance is known not to hide the point.
+    pub(crate) open: bool,
+}
+
+impl Ground {
+    /// The instance, if it is known not to hide the point.
+    #[inline]
+    pub(crate) fn own(self) -> Option<u32> {
+        self.open.then_some(self.instance)
+    }
+}
+
 impl Hit {
     /// Nothing on the ray.
     pub(crate) const MISS: Self = Self {
@@ -104,6 +120,15 @@ impl Instance {
     #[inline]
     pub(crate) fn blocks(&self, ray: &Ray) -> bool {
         self.mesh.blocks(self.local(ray))
+    }
+
+    /// What a hit's point lies on, seen from a side (1 or -1).
+    #[inline]
+    pub(crate) fn ground(&self, hit: &Hit, side: f32) -> Ground {
+        Ground {
+            instance: hit.instance,
+            open: self.is_open(hit, side),
+        }
     }
 
     /// A hit's point in the instance's own space.

@@ -8,7 +8,7 @@ use super::{
     color::{Picture, tone},
     patch::{Patch, corners, is_alike},
     shade::{Likely, Surface},
-    sight::{Ground, Question, Sight, View},
+    sight::{Question, Sight, View},
 };
 use crate::{
     camera::pixel_center,
@@ -188,11 +188,7 @@ impl<'b> Batch<'b> {
         let spot = &surface.spot;
         let sun = shader.faces_sun(spot).then(|| {
             let place = self.picture.sun.place(spot.lifted);
-            let ground = Ground {
-                instance: sample.hit.instance,
-                open: spot.open.is_some(),
-            };
-            self.sight.ask(ground, place)
+            self.sight.ask(spot.ground, place)
         });
         self.points.push(Point {
             sample,

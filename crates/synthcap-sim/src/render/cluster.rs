@@ -2,8 +2,11 @@
 
 use glam::{Vec3A, Vec4};
 
-use super::sight::{Ground, View, flat};
-use crate::{mesh::Facets, trace::Tracer};
+use super::sight::{View, flat};
+use crate::{
+    mesh::Facets,
+    trace::{Ground, Tracer},
+};
 
 /// How many points are looked at together.
 const LANES: usize = 4;
@@ -67,11 +70,6 @@ impl Cluster {
         self.high = self.high.max(place);
         self.count += 1;
         self.count - 1
-    }
-
-    /// An instance that hides none of them.
-    pub(super) fn own(&self) -> Option<u32> {
-        self.ground.open.then_some(self.ground.instance)
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -157,7 +155,7 @@ impl Cluster {
             let (group, lane) = (point / LANES, point % LANES);
             let at = |numbers: &[[f32; LANES]; GROUPS]| numbers[group][lane];
             let place = Vec3A::new(at(&self.columns), at(&self.rows), at(&self.nearness));
-            let hidden = tracer.blocked(view.ray(place), self.own(), &mut likely);
+            let hidden = tracer.blocked(view.ray(place), self.ground.own(), &mut likely);
             self.hidden |= u64::from(hidden) << point;
         }
     }

@@ -5,11 +5,11 @@ use rayon::prelude::*;
 
 use super::{
     BLOCK, Block, Shot, band,
-    sight::{Ground, Question, Sight, View},
+    sight::{Question, Sight, View},
 };
 use crate::{
     camera::{Eye, pixel_center},
-    trace::{Hit, Instance, Tracer},
+    trace::{Ground, Hit, Instance, Tracer},
 };
 
 /// A point counts as visible when nothing stands before it up to this share of

@@ -70,7 +70,10 @@ impl Shader<'_> {
         if self.faces_sun(&s.spot) {
             let toward = self.lights.sun_direction;
             let ray = Ray::new(s.spot.lifted, toward, 0.0, f32::INFINITY);
-            if !self.tracer.blocked(ray, s.spot.open, &mut likely.sun) {
+            if !self
+                .tracer
+                .blocked(ray, s.spot.ground.own(), &mut likely.sun)
+            {
                 sum += self.sun(&lit);
             }
         }

@@ -10,7 +10,7 @@ use super::{
     Block,
     color::{Picture, contrast, tone},
     shade::{Air, Cone, Likely, Lit, Scattered, Surface, sky_seen},
-    sight::{Ground, Question, Sight},
+    sight::{Question, Sight},
 };
 use crate::camera::pixel_center;
 
@@ -237,21 +237,16 @@ impl Picture<'_> {
         let ask = |(x, y)| {
             let hit = self.shot.hit(x, y);
             let ray = self.shot.eye.ray(pixel_center(x, y));
-            let (lifted, open) = match plane.zip(side) {
+            let (lifted, ground) = match plane.zip(side) {
                 Some((Surface { spot, .. }, side)) => {
                     let lift = 1e-4 * (1.0 + hit.t);
                     let lifted = ray.origin + ray.direction * hit.t + spot.flat * lift;
-                    let open = self.shot.tracer.instance(hit).is_open(hit, side);
-                    (lifted, open)
+                    (lifted, self.shot.tracer.instance(hit).ground(hit, side))
                 }
                 None => {
                     let spot = self.shader.spot(&ray, hit);
-                    (spot.lifted, spot.open.is_some())
+                    (spot.lifted, spot.ground)
                 }
-            };
-            let ground = Ground {
-                instance: hit.instance,
-                open,
             };
             sight.ask(ground, self.sun.place(lifted))
         };

@@ -8,7 +8,7 @@ use super::paint::{Paint, material};
 use crate::{
     light::{Lights, Weather},
     material::Material,
-    trace::{Hit, Instance, Tracer},
+    trace::{Ground, Hit, Instance, Tracer},
     tree::Ray,
     world::Object,
 };
@@ -58,8 +58,7 @@ pub(super) struct Spot {
     /// Where rays to lights start: off the surface, and out of the dents that
     /// flat triangles make in round shapes.
     pub(super) lifted: Vec3A,
-    /// The instance it is of, if nothing of that lies before it.
-    pub(super) open: Option<u32>,
+    pub(super) ground: Ground,
 }
 
 /// A point on a surface.
@@ -130,9 +129,9 @@ impl<'s> Shader<'s> {
             normal = flat;
         }
         let point = ray.origin + ray.direction * hit.t;
-        let open = instance.is_open(hit, side);
+        let ground = instance.ground(hit, side);
         // What nothing of the object lies before has no dents either.
-        let out = if open {
+        let out = if ground.open {
             point
         } else {
             lift(instance, hit, weights, side)
@@ -142,7 +141,7 @@ impl<'s> Shader<'s> {
             flat,
             normal,
             lifted: out + flat * (1e-4 * (1.0 + hit.t)),
-            open: open.then_some(hit.instance),
+            ground,
         }
     }
 
@@ -276,7 +275,7 @@ impl<'s> Shader<'s> {
         let distance = way.length();
         let end = 1.0 - self.lights.lamp_radius / distance;
         let ray = Ray::new(s.lifted, way, 0.0, end);
-        if self.tracer.blocked(ray, s.open, &mut likely.lamp) {
+        if self.tracer.blocked(ray, s.ground.own(), &mut likely.lamp) {
             return Vec3A::ZERO;
         }
         lit.scattered(way / distance) * irradiance

@@ -12,7 +12,7 @@ use crate::{
     camera::{Eye, NEAR_M},
     mesh::{Facets, Lens, Packet, Shaft},
     region::Region,
-    trace::{Instance, Tracer},
+    trace::{Ground, Instance, Tracer},
     tree::Ray,
 };
 
@@ -34,14 +34,6 @@ pub(super) enum View<'a> {
 
 pub(super) fn flat(place: Vec3A) -> Vec2 {
     Vec2::new(place.x, place.y)
-}
-
-/// What a point lies on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ground {
-    pub(super) instance: u32,
-    /// Whether the instance is known not to hide the point.
-    pub(super) open: bool,
 }
 
 /// A question after one point; see [`Sight::ask`].
@@ -157,8 +149,8 @@ fn find(
     view: View<'_>,
 ) -> Option<Vec<(u32, u32)>> {
     let region = view.region(low, high).grown(tracer.margin());
-    let own = clusters[0].own();
-    let own = own.filter(|_| clusters.iter().all(|cluster| cluster.own() == own));
+    let own = clusters[0].ground.own();
+    let own = own.filter(|_| clusters.iter().all(|cluster| cluster.ground.own() == own));
     let most = CROWD * clusters.len();
     let mut found = Vec::new();
     tracer.visit_region(&region, |index| {
@@ -208,7 +200,7 @@ fn examine(
                 }
                 let facets = picture.facets(triangles);
                 for cluster in &mut *clusters {
-                    if cluster.own() != Some(index) && !cluster.is_hidden() {
+                    if cluster.ground.own() != Some(index) && !cluster.is_hidden() {
                         cluster.hide(&facets, limit);
                     }
                 }
