@@ -95,6 +95,13 @@ impl Eye {
         Some((slope * self.focal + self.principal, depth))
     }
 
+    /// What a way from the eye is multiplied by for its column and its row, each
+    /// counted from an image position and times the depth, and for the depth.
+    pub(crate) fn rows(&self, from: Vec2) -> [Vec3A; 3] {
+        let [left, _, top, _] = self.side_planes(from, from);
+        [left, top, self.forward]
+    }
+
     /// Normals, towards the inside, of the planes through the eye that bound
     /// what lies between two image positions: left, right, top, bottom.
     pub(crate) fn side_planes(&self, low: Vec2, high: Vec2) -> [Vec3A; 4] {

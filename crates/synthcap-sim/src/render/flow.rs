@@ -5,70 +5,15 @@ use rayon::prelude::*;
 
 use super::{
     BLOCK, Block, Shot, band,
+    past::{Before, Faces},
     sight::{Question, Sight, View},
 };
-use crate::{
-    camera::{Eye, pixel_center},
-    trace::{Ground, Hit, Instance, Tracer},
-};
+use crate::camera::pixel_center;
 
-/// A point counts as visible when nothing stands before it up to this share of
-/// its distance. Together with [`LIFT`] it keeps a surface from hiding itself by
-/// rounding, which grows with distance.
-const REACH: f32 = 1.0 - 1e-4;
 /// Bytes of a vector in the plane of vectors.
 const VECTOR: usize = size_of::<[f32; 2]>();
 /// Points are looked back at in areas of so many columns and rows together.
 const AREA: (u32, u32) = (2 * BLOCK, 2 * BLOCK);
-/// How far a point is lifted off its surface, as a share of its distance.
-const LIFT: f32 = 1e-4;
-
-/// The scene and the camera at the previous tick.
-#[derive(Debug)]
-pub(crate) struct Before<'a> {
-    tracer: &'a Tracer,
-    eye: Eye,
-    /// For each instance now, where it was: `None` if it was not there.
-    links: Vec<Option<Link>>,
-    /// When the camera stood still: what can hide a point that it now sees and
-    /// that has not moved, which is only what has moved since.
-    movers: Option<Tracer>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Link {
-    /// Place among the instances of the previous tick.
-    index: usize,
-    still: bool,
-}
-
-impl<'a> Before<'a> {
-    /// `now_eye` is the present camera.
-    pub(crate) fn new(now: &Tracer, now_eye: &Eye, tracer: &'a Tracer, eye: Eye) -> Self {
-        let link = |instance: &Instance| {
-            let index = tracer.index_of(instance.id)?;
-            let still = tracer.instances()[index].to_world == instance.to_world;
-            Some(Link { index, still })
-        };
-        let links = now.instances().iter().map(link).collect();
-        let stood = *now_eye == eye;
-        Self {
-            tracer,
-            eye,
-            links,
-            movers: stood.then(|| Tracer::new(movers(now, tracer))),
-        }
-    }
-}
-
-/// What stood elsewhere at the previous tick, or is gone.
-fn movers(now: &Tracer, before: &Tracer) -> Vec<Instance> {
-    let moved = |old: &&Instance| {
-        let index = now.index_of(old.id);
-        index.is_none_or(|i| now.instances()[i].to_world != old.to_world)
-    };
-    before.instances().iter().filter(moved).cloned().collect()
-}
 
 /// For each pixel the way back to where its surface point was, in pixels, and
 /// one byte of validity, in the two planes of the wire. Without a previous tick,
@@ -108,23 +53,11 @@ pub(crate) fn flow(shot: &Shot<'_>, before: Option<&Before<'_>>, planes: &mut [u
 struct Glance<'g> {
     shot: &'g Shot<'g>,
     before: &'g Before<'g>,
-    /// The surface that was looked at last: neighbours mostly share it.
-    face: Face,
+    faces: Faces<'g>,
     /// Among all things of the previous tick.
     all: Sight,
     /// Among those that moved since.
     moved: Sight,
-}
-
-/// A triangle of the present, and where it was.
-#[derive(Clone, Copy)]
-struct Face {
-    instance: u32,
-    triangle: u32,
-    /// Of any length, in the world.
-    normal_now: Vec3A,
-    /// Of unit length, in the world.
-    normal_then: Vec3A,
 }
 
 /// A vector that is valid if something can be seen.
@@ -141,12 +74,7 @@ impl<'g> Glance<'g> {
         Self {
             shot,
             before,
-            face: Face {
-                instance: u32::MAX,
-                triangle: u32::MAX,
-                normal_now: Vec3A::ZERO,
-                normal_then: Vec3A::ZERO,
-            },
+            faces: Faces::new(shot.tracer, &shot.eye, before),
             all: Sight::default(),
             moved: Sight::default(),
         }
@@ -155,12 +83,13 @@ impl<'g> Glance<'g> {
     fn vectors(&mut self, block: &Block) -> Vec<Option<Vec2>> {
         self.all.clear();
         self.moved.clear();
+        self.faces.count_from(block.x.start, block.y.start);
         let mut candidates = vec![None; block.x.len() * block.y.len()];
         for part in block.split(BLOCK) {
             self.all.part();
             self.moved.part();
             for (x, y) in part.pixels() {
-                candidates[block.index(x, y)] = self.candidate(x, y);
+                candidates[block.index(x, y)] = self.candidate(block, x, y);
             }
         }
         let view = View::Eye(&self.before.eye);
@@ -182,63 +111,35 @@ impl<'g> Glance<'g> {
             .collect()
     }
 
-    fn candidate(&mut self, x: u32, y: u32) -> Option<Candidate> {
-        let (shot, before) = (self.shot, self.before);
-        let hit = shot.hit(x, y);
-        let pixel = pixel_center(x, y);
+    fn candidate(&mut self, block: &Block, x: u32, y: u32) -> Option<Candidate> {
+        let hit = self.shot.hit(x, y);
         if hit.is_miss() {
             return None;
         }
-        let link = before.links[hit.instance as usize]?;
-        let now = shot.tracer.instance(hit);
-        let then = &before.tracer.instances()[link.index];
-        let point = then.to_world.transform_point3a(now.local_point(hit));
-        let (position, _) = before.eye.project(point)?;
+        let past = self.faces.past(hit)?;
+        let here = Vec2::new((x - block.x.start) as f32, (y - block.y.start) as f32);
+        let (position, place) = past.at(here.x, here.y)?;
         // What stands still before a camera that stands still has no flow at all,
         // not even that of rounding.
-        let still = link.still && before.movers.is_some();
-        let vector = if still { Vec2::ZERO } else { position - pixel };
-        if !before.eye.contains(pixel + vector) {
-            return None;
-        }
-        let face = self.face(hit, now, then);
-        let side = face.normal_now.dot(shot.eye.direction(pixel));
-        let side = if side > 0.0 { -1.0 } else { 1.0 };
-        let normal = side * face.normal_then;
-        let toward = point - before.eye.center;
-        if toward.dot(normal) >= 0.0 {
-            return None;
-        }
-        let lifted = point + normal * (toward.length() * LIFT);
-        let (place, depth) = before.eye.project(lifted)?;
-        let place = place.extend(1.0 / (depth * REACH)).into();
-        // Movers are numbered otherwise, and a still point is of none of them.
-        let ground = Ground {
-            instance: link.index as u32,
-            open: !still && then.is_open(hit, side),
+        let vector = if past.still {
+            Vec2::ZERO
+        } else {
+            position - here
         };
-        let sight = if still {
+        let pixel = pixel_center(x, y);
+        if !self.before.eye.contains(pixel + vector) {
+            return None;
+        }
+        let place = place + Vec3A::from((pixel - here).extend(0.0));
+        let sight = if past.still {
             &mut self.moved
         } else {
             &mut self.all
         };
-        let question = sight.ask(ground, place);
         Some(Candidate {
             vector,
-            question,
-            still,
+            question: sight.ask(past.ground, place),
+            still: past.still,
         })
-    }
-
-    fn face(&mut self, hit: &Hit, now: &Instance, then: &Instance) -> Face {
-        if (self.face.instance, self.face.triangle) != (hit.instance, hit.triangle) {
-            self.face = Face {
-                instance: hit.instance,
-                triangle: hit.triangle,
-                normal_now: now.flat_normal_on_side(hit, 1.0),
-                normal_then: then.flat_normal_on_side(hit, 1.0),
-            };
-        }
-        self.face
     }
 }

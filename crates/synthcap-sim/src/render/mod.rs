@@ -11,6 +11,7 @@ mod labels;
 mod mirror;
 mod occlusion;
 mod paint;
+mod past;
 mod patch;
 mod raster;
 mod shade;
@@ -23,8 +24,9 @@ use rayon::prelude::*;
 
 pub(crate) use self::{
     color::rgb,
-    flow::{Before, flow},
+    flow::flow,
     labels::{depth, ids, normals},
+    past::Before,
     shade::Shader,
 };
 use crate::{

@@ -63,12 +63,11 @@ pub(super) fn survey<'a>(
 
 /// An eye in an instance's own space, for image positions from `low` on.
 pub(super) fn lens(tracer: &Tracer, eye: &Eye, low: Vec2, instance: &Instance) -> Lens {
-    let [left, _, top, _] = eye.side_planes(low, low);
     let directions = eye.directions(low);
     Lens::new(
         instance.local_place(eye.center),
         directions.map(|d| instance.local_way(d)),
-        [left, top, eye.forward].map(|row| instance.local_plane(row)),
+        eye.rows(low).map(|row| instance.local_plane(row)),
         NEAR_M.max(1e-3 * tracer.reach()),
         4e-7 * tracer.reach() * eye.focal().max_element(),
     )
