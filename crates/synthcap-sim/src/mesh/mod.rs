@@ -9,6 +9,7 @@ mod gltf;
 mod lathe;
 mod library;
 mod packet;
+mod plane;
 mod props;
 mod solids;
 mod toys;
@@ -23,6 +24,7 @@ pub(crate) use self::{
     gltf::load as load_gltf,
     library::{SHAPE_NAMES, shape},
     packet::Packet,
+    plane::Plane,
 };
 use crate::{
     material::Material,
@@ -298,22 +300,6 @@ impl Mesh {
     #[inline(always)]
     pub(crate) fn is_closed(&self, packet: u32) -> bool {
         self.closed[packet as usize]
-    }
-
-    /// Where a ray meets the plane of a triangle.
-    #[inline]
-    pub(crate) fn plane_hit(&self, index: u32, ray: &Ray) -> MeshHit {
-        let triangle = self.triangle(index);
-        let to_corner = triangle.corner - ray.origin;
-        let normal = triangle.edge1.cross(triangle.edge2);
-        let r = ray.direction.cross(to_corner);
-        let inverse = 1.0 / normal.dot(ray.direction);
-        MeshHit {
-            t: normal.dot(to_corner) * inverse,
-            u: -r.dot(triangle.edge2) * inverse,
-            v: r.dot(triangle.edge1) * inverse,
-            triangle: index,
-        }
     }
 
     /// Whether a ray in the mesh's own space meets anything at all.

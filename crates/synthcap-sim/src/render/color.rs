@@ -96,7 +96,7 @@ impl Picture<'_> {
     /// Averages the values of a tile's rough pixels with those of other places in
     /// them.
     fn refine(&self, tile: &Block, rough: &[bool], places: &[Vec2], values: &mut [Vec3A]) {
-        let survey = raster::survey(self.shot.tracer, &self.shot.eye, tile, places);
+        let mut survey = raster::survey(self.shot.tracer, &self.shot.eye, tile, places);
         let mut means = Vec::new();
         // Of each block, among these.
         let mut ends = Vec::new();

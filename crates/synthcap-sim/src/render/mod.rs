@@ -113,7 +113,7 @@ impl<'a> Shot<'a> {
         let center = [pixel_center(0, 0)];
         hits.resize(eye.width as usize * eye.height as usize, Hit::MISS);
         fill_blocks(&mut hits, eye.width, TILE, |tile| {
-            let survey = raster::survey(tracer, &eye, tile, &center);
+            let mut survey = raster::survey(tracer, &eye, tile, &center);
             let pixels = tile
                 .pixels()
                 .map(|(x, y)| (x - tile.x.start, y - tile.y.start));

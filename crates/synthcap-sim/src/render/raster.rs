@@ -13,10 +13,9 @@ use glam::{Vec2, Vec3A, Vec4};
 use super::Block;
 use crate::{
     camera::{Eye, NEAR_M},
-    mesh::{Facet, Facets, Lens, Packet, Within},
+    mesh::{Facet, Facets, Lens, Packet, Plane, Within},
     region::Region,
     trace::{Hit, Instance, Tracer},
-    tree::Ray,
 };
 
 /// How many image positions are looked at together.
@@ -28,6 +27,8 @@ const CELL: usize = 8;
 const GROUPS: usize = CELL * CELL / LANES;
 /// Marks a position where nothing was found.
 const NONE: u32 = u32::MAX;
+/// So many planes of triangles are remembered: neighbours mostly show the same few.
+const PLANES: usize = 64;
 /// After so many packets it is found out again what is hidden.
 const REFRESH: usize = 32;
 
@@ -101,6 +102,8 @@ pub(super) struct Canvas<'a> {
     drawn: usize,
     least_place: Vec2,
     greatest_place: Vec2,
+    /// Of some candidates, which come first, in places by their numbers.
+    planes: [(u32, Plane); PLANES],
 }
 
 /// An instance, and the eye in its own space: where it is, the way to the block's first
@@ -133,6 +136,7 @@ impl<'a> Canvas<'a> {
             drawn: 0,
             least_place: places.iter().fold(Vec2::INFINITY, |a, b| a.min(*b)),
             greatest_place: places.iter().fold(Vec2::NEG_INFINITY, |a, b| a.max(*b)),
+            planes: [(NONE, Plane::NOWHERE); PLANES],
         };
         if width % CELL != 0 || height % CELL != 0 {
             canvas.close_beyond();
@@ -340,7 +344,7 @@ impl<'a> Canvas<'a> {
 
     /// What the ray through one of the places meets in a pixel, which is counted
     /// from the block's first.
-    pub(super) fn hit(&self, place: usize, x: usize, y: usize) -> Hit {
+    pub(super) fn hit(&mut self, place: usize, x: usize, y: usize) -> Hit {
         let (cell, group, lane) = self.index(place, x, y);
         let candidate = self.found[cell][group][lane];
         let Some(&(drawn, triangle)) = self.candidates.get(candidate as usize) else {
@@ -349,16 +353,19 @@ impl<'a> Canvas<'a> {
         let Drawn {
             instance,
             origin,
-            directions: [first, per_column, per_row],
-        } = self.drawn_from[drawn as usize];
+            directions,
+        } = &self.drawn_from[drawn as usize];
+        let known = &mut self.planes[candidate as usize % PLANES];
+        if known.0 != candidate {
+            let mesh = &self.tracer.instances()[*instance as usize].mesh;
+            let plane = Plane::new(&mesh.triangle(triangle), *origin, *directions);
+            *known = (candidate, plane);
+        }
         let at = Vec2::new(x as f32, y as f32) + self.places[place];
-        let direction = first + at.x * per_column + at.y * per_row;
-        let ray = Ray::new(origin, direction, NEAR_M, f32::INFINITY);
-        let mesh = &self.tracer.instances()[instance as usize].mesh;
-        let hit = mesh.plane_hit(triangle, &ray);
+        let hit = known.1.hit(at, triangle);
         // Exactly edge-on there is no hit.
         if hit.t.is_finite() {
-            hit.of(instance)
+            hit.of(*instance)
         } else {
             Hit::MISS
         }
