@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use glam::{Affine3A, Mat3A, Vec3, Vec3A};
+use glam::{Affine3A, Mat3A, Vec3A};
 use obvhs::aabb::Aabb;
 
 use crate::{
@@ -131,31 +131,16 @@ impl Instance {
         }
     }
 
-    /// A hit's point in the instance's own space.
-    #[inline]
-    pub(crate) fn local_point(&self, hit: &Hit) -> Vec3A {
-        self.mesh.triangle(hit.triangle).at(hit.u, hit.v)
-    }
-
     /// The flat normal of a hit's triangle in the world, of unit length, on the
     /// side that the direction comes from.
     #[inline]
     pub(crate) fn flat_normal(&self, hit: &Hit, direction: Vec3A) -> Vec3A {
-        self.face(hit, direction).1
-    }
-
-    /// Which side of a hit's triangle the direction comes from (1 or -1), and the
-    /// triangle's normal on that side in the world, of unit length.
-    #[inline]
-    pub(crate) fn face(&self, hit: &Hit, direction: Vec3A) -> (f32, Vec3A) {
-        let triangle = self.mesh.triangle(hit.triangle);
-        let normal = self.normals * triangle.edge1.cross(triangle.edge2);
-        let side = if normal.dot(direction) > 0.0 {
-            -1.0
+        let normal = self.flat_normal_on_side(hit, 1.0);
+        if normal.dot(direction) > 0.0 {
+            -normal
         } else {
-            1.0
-        };
-        (side, side * normal.normalize_or_zero())
+            normal
+        }
     }
 
     /// Whether nothing of the instance lies before a hit's triangle on one of its
@@ -169,14 +154,19 @@ impl Instance {
     #[inline]
     pub(crate) fn flat_normal_on_side(&self, hit: &Hit, side: f32) -> Vec3A {
         let triangle = self.mesh.triangle(hit.triangle);
-        let normal = self.normals * triangle.edge1.cross(triangle.edge2);
-        side * normal.normalize_or_zero()
+        side * self.world_normal(triangle.edge1.cross(triangle.edge2))
     }
 
     /// A local direction across a surface, in the world, of unit length.
     #[inline]
-    pub(crate) fn world_normal(&self, local: Vec3) -> Vec3A {
-        (self.normals * Vec3A::from(local)).normalize_or_zero()
+    pub(crate) fn world_normal(&self, local: Vec3A) -> Vec3A {
+        self.world_across(local).normalize_or_zero()
+    }
+
+    /// A local direction across a surface, in the world.
+    #[inline]
+    pub(crate) fn world_across(&self, local: Vec3A) -> Vec3A {
+        self.normals * local
     }
 
     /// The box around the instance in the world.

@@ -6,6 +6,7 @@ use glam::{Vec2, Vec3A};
 use super::{
     Block,
     color::{Picture, tone},
+    face::Faces,
     patch::{Patch, corners, is_alike},
     shade::{Likely, Surface},
     sight::{Question, Sight, View},
@@ -73,6 +74,7 @@ pub(super) struct Batch<'b> {
     picture: &'b Picture<'b>,
     sight: Sight,
     likely: Likely,
+    faces: Faces<'b>,
     patches: Vec<Patch>,
     points: Vec<Point>,
     colors: Vec<Vec3A>,
@@ -84,6 +86,7 @@ impl<'b> Batch<'b> {
             picture,
             sight: Sight::default(),
             likely: Likely::default(),
+            faces: Faces::new(picture.shader),
             patches: Vec::new(),
             points: Vec::new(),
             colors: Vec::new(),
@@ -105,7 +108,8 @@ impl<'b> Batch<'b> {
         self.look();
         self.shade_points();
         for patch in &self.patches {
-            patch.show(self.picture, &self.sight, |(x, y), color| {
+            let memory = (&self.sight, &mut self.faces);
+            patch.show(self.picture, memory, |(x, y), color| {
                 self.colors[area.index(x, y)] = color;
             });
         }
@@ -133,8 +137,8 @@ impl<'b> Batch<'b> {
     /// Adds the pixels of a block of up to `size` in each direction.
     fn add_block(&mut self, block: &Block, size: u32, area: &Block) {
         let small = size <= SMALL;
-        let (sight, likely) = (&mut self.sight, &mut self.likely);
-        if let Some(patch) = Patch::find(self.picture, block, small, sight, likely) {
+        let memory = (&mut self.sight, &mut self.likely, &mut self.faces);
+        if let Some(patch) = Patch::find(self.picture, block, small, memory) {
             self.patches.push(patch);
         } else if !small {
             for part in block.split(size / 2) {
@@ -184,7 +188,8 @@ impl<'b> Batch<'b> {
             self.colors[slot] = tone(shader.background(&ray) * shader.lights.exposure);
             return;
         }
-        let surface = shader.surface(&ray, &sample.hit, self.picture.cone());
+        let face = self.faces.of(&sample.hit);
+        let surface = face.surface(&ray, &sample.hit, self.picture.cone());
         let spot = &surface.spot;
         let sun = shader.faces_sun(spot).then(|| {
             let place = self.picture.sun.place(spot.lifted);

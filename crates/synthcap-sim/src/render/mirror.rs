@@ -36,7 +36,7 @@ impl Shader<'_> {
             start: s.width,
             spread: s.width,
         };
-        let image = self.surface(&ray, &hit, cone);
+        let image = self.face(&hit).surface(&ray, &hit, cone);
         let seen = self.mirror_image(&ray, &image, likely);
         mirror.strength * (mirror.sky * mirror.hides).lerp(seen, keep)
     }

@@ -6,11 +6,11 @@
 mod batch;
 mod cluster;
 mod color;
+mod face;
 mod flow;
 mod labels;
 mod mirror;
 mod occlusion;
-mod paint;
 mod past;
 mod patch;
 mod raster;

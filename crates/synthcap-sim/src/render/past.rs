@@ -203,7 +203,7 @@ impl<'a> Faces<'a> {
         let normal = triangle.edge1.cross(triangle.edge2);
         let ahead = normal.dot(triangle.corner - center);
         let side = if ahead > 0.0 { -1.0 } else { 1.0 };
-        let normal_then = side * then.world_normal(normal.into());
+        let normal_then = side * then.world_normal(normal);
         let corner_then = then.to_world.transform_point3a(triangle.corner);
         if (corner_then - self.before.eye.center).dot(normal_then) >= 0.0 {
             return None;

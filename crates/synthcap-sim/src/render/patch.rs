@@ -9,6 +9,7 @@ use glam::Vec3A;
 use super::{
     Block,
     color::{Picture, contrast, tone},
+    face::Faces,
     shade::{Air, Cone, Likely, Lit, Scattered, Surface, sky_seen},
     sight::{Question, Sight},
 };
@@ -87,14 +88,13 @@ impl Patch {
         picture: &Picture<'_>,
         block: &Block,
         small: bool,
-        sight: &mut Sight,
-        likely: &mut Likely,
+        (sight, likely, faces): (&mut Sight, &mut Likely, &mut Faces<'_>),
     ) -> Option<Self> {
         let (shot, shader) = (picture.shot, picture.shader);
         let flat = shot.is_flat(block);
         (flat || small && shot.is_one_surface(block)).then_some(())?;
         let corners = corners(block);
-        let surfaces = corners.map(|(x, y)| picture.surface(x, y));
+        let surfaces = corners.map(|(x, y)| picture.surface(x, y, faces));
         let [first, ..] = &surfaces;
         let dull = first.is_dull();
         let facing = shader.faces_sun(&first.spot);
@@ -115,7 +115,7 @@ impl Patch {
             std::array::from_fn(|i| picture.light(corners[i], &surfaces[i], likely));
         (plain || picture.is_even(&light, facing)).then_some(())?;
         let sun = if facing {
-            picture.ask_sun(block, flat.then_some(first), sight)
+            picture.ask_sun(block, flat.then_some(first), sight, faces)
         } else {
             Vec::new()
         };
@@ -131,24 +131,20 @@ impl Patch {
     pub(super) fn show(
         &self,
         picture: &Picture<'_>,
-        sight: &Sight,
+        (sight, faces): (&Sight, &mut Faces<'_>),
         mut put: impl FnMut((u32, u32), Vec3A),
     ) {
         let (shot, shader) = (picture.shot, picture.shader);
         let [left_top, right_top, left_bottom, right_bottom] = &self.light;
         let block = &self.block;
-        let mut paint = shader.paint(shot.hit(block.x.start, block.y.start));
         for y in block.y.clone() {
             let (_, down) = block.shares(block.x.start, y);
             let left = left_top.lerp(left_bottom, down);
             let right = right_top.lerp(right_bottom, down);
             for x in block.x.clone() {
                 let hit = shot.hit(x, y);
-                if !paint.is_of(hit) {
-                    paint = shader.paint(hit);
-                }
                 let light = left.lerp(&right, block.shares(x, y).0);
-                let color = paint.color(hit, light.width);
+                let color = faces.of(hit).color(hit, light.width);
                 let question = self.sun.get(block.index(x, y));
                 let sunlit = question.is_some_and(|q| !sight.is_hidden(*q));
                 let radiance = light.radiance(color, self.emissive, sunlit);
@@ -173,13 +169,14 @@ pub(super) fn is_alike(corners: &[Vec3A; 4], limit: f32) -> bool {
 }
 
 impl Picture<'_> {
-    fn surface(&self, x: u32, y: u32) -> Surface {
+    fn surface(&self, x: u32, y: u32, faces: &mut Faces<'_>) -> Surface {
         let ray = self.shot.eye.ray(pixel_center(x, y));
         let hit = self.shot.hit(x, y);
-        let spot = self.shader.spot(&ray, hit);
+        let face = faces.of(hit);
+        let spot = face.spot(&ray, hit);
         let width = self.cone().width(&ray, hit.t, spot.flat);
         // What is no metal mirrors the same whatever its colour.
-        self.shader.plain(hit, spot, width, Vec3A::ZERO)
+        face.plain(spot, width, Vec3A::ZERO)
     }
 
     /// What a pixel of the camera sees.
@@ -227,24 +224,25 @@ impl Picture<'_> {
 
     /// Asks for the sun in each pixel of a block; `plane` is a point of the one flat
     /// surface that it shows, if it does.
-    fn ask_sun(&self, block: &Block, plane: Option<&Surface>, sight: &mut Sight) -> Vec<Question> {
-        // All of a flat surface shows the same side.
-        let side = plane.map(|surface| {
-            let hit = self.shot.hit(block.x.start, block.y.start);
-            let instance = self.shot.tracer.instance(hit);
-            instance.face(hit, -surface.spot.flat).0
-        });
+    fn ask_sun(
+        &self,
+        block: &Block,
+        plane: Option<&Surface>,
+        sight: &mut Sight,
+        faces: &mut Faces<'_>,
+    ) -> Vec<Question> {
         let ask = |(x, y)| {
             let hit = self.shot.hit(x, y);
             let ray = self.shot.eye.ray(pixel_center(x, y));
-            let (lifted, ground) = match plane.zip(side) {
-                Some((Surface { spot, .. }, side)) => {
+            let face = faces.of(hit);
+            let (lifted, ground) = match plane {
+                Some(Surface { spot, .. }) => {
                     let lift = 1e-4 * (1.0 + hit.t);
                     let lifted = ray.origin + ray.direction * hit.t + spot.flat * lift;
-                    (lifted, self.shot.tracer.instance(hit).ground(hit, side))
+                    (lifted, face.ground(&ray))
                 }
                 None => {
-                    let spot = self.shader.spot(&ray, hit);
+                    let spot = face.spot(&ray, hit);
                     (spot.lifted, spot.ground)
                 }
             };

@@ -2,13 +2,11 @@
 
 use std::f32::consts::PI;
 
-use glam::{Vec3, Vec3A};
+use glam::Vec3A;
 
-use super::paint::{Paint, material};
 use crate::{
     light::{Lights, Weather},
-    material::Material,
-    trace::{Ground, Hit, Instance, Tracer},
+    trace::{Ground, Tracer},
     tree::Ray,
     world::Object,
 };
@@ -112,69 +110,7 @@ pub(super) struct Scattered {
     pub(super) glossy: Vec3A,
 }
 
-impl<'s> Shader<'s> {
-    /// Where a ray hits, as geometry.
-    pub(super) fn spot(&self, ray: &Ray, hit: &Hit) -> Spot {
-        let instance = self.tracer.instance(hit);
-        let normals = instance.mesh.normals(hit.triangle);
-        let weights = hit.weights();
-        let (side, flat) = instance.face(hit, ray.direction);
-        let local: Vec3 = (0..3).map(|i| weights[i] * normals[i]).sum();
-        let mut normal = instance.world_normal(local);
-        if normal.dot(flat) < 0.0 {
-            normal = -normal;
-        }
-        // A smooth normal may point away from the viewer near the outline.
-        if normal == Vec3A::ZERO || normal.dot(ray.direction) > 0.0 {
-            normal = flat;
-        }
-        let point = ray.origin + ray.direction * hit.t;
-        let ground = instance.ground(hit, side);
-        // What nothing of the object lies before has no dents either.
-        let out = if ground.open {
-            point
-        } else {
-            lift(instance, hit, weights, side)
-        };
-        Spot {
-            point,
-            flat,
-            normal,
-            lifted: out + flat * (1e-4 * (1.0 + hit.t)),
-            ground,
-        }
-    }
-
-    /// The surface at a hit of a ray.
-    pub(super) fn surface(&self, ray: &Ray, hit: &Hit, cone: Cone) -> Surface {
-        let spot = self.spot(ray, hit);
-        let width = cone.width(ray, hit.t, spot.flat);
-        self.plain(hit, spot, width, self.paint(hit).color(hit, width))
-    }
-
-    /// The surface at a hit, where it has this colour.
-    pub(super) fn plain(&self, hit: &Hit, spot: Spot, width: f32, color: Vec3A) -> Surface {
-        let material = self.material(hit);
-        Surface {
-            spot,
-            width,
-            color,
-            roughness: material.roughness,
-            metallic: material.metallic,
-            emissive: material.emissive.into(),
-        }
-    }
-
-    /// The colours of a hit's triangle.
-    pub(super) fn paint(&self, hit: &Hit) -> Paint<'s> {
-        Paint::new(self.tracer, self.objects, hit)
-    }
-
-    /// What is hit is made of this.
-    pub(super) fn material(&self, hit: &Hit) -> &Material {
-        material(self.tracer, &self.objects[hit.instance as usize], hit)
-    }
-
+impl Shader<'_> {
     /// Radiance of a surface along a ray; `open` is its share of the sky, `sunlit`
     /// whether nothing stands before the sun.
     pub(super) fn radiance(
@@ -337,32 +273,4 @@ pub(super) fn sky_seen(color: Vec3A, open: f32) -> Vec3A {
     let b = -4.7951 * color + Vec3A::splat(0.6417);
     let c = 2.7552 * color + Vec3A::splat(0.6903);
     (((open * a + b) * open + c) * open).max(Vec3A::splat(open))
-}
-
-/// The point moved out onto the smooth surface that the corners' normals
-/// describe, so that flat triangles cast no steps onto their own round shape
-/// (after Hanika, "Hacking the shadow terminator"). World, metres.
-fn lift(instance: &Instance, hit: &Hit, weights: [f32; 3], side: f32) -> Vec3A {
-    let local = instance.local_point(hit);
-    let triangle = instance.mesh.triangle(hit.triangle);
-    let normals = instance.mesh.normals(hit.triangle);
-    let places = [
-        triangle.corner,
-        triangle.corner + triangle.edge1,
-        triangle.corner + triangle.edge2,
-    ];
-    if side < 0.0 {
-        return instance.to_world.transform_point3a(local);
-    }
-    let local_flat = triangle.edge1.cross(triangle.edge2);
-    let onto = |i: usize| {
-        let mut normal = Vec3A::from(normals[i]);
-        if normal.dot(local_flat) < 0.0 {
-            normal = -normal;
-        }
-        let above = (local - places[i]).dot(normal).min(0.0);
-        weights[i] * (local - above * normal)
-    };
-    let moved = onto(0) + onto(1) + onto(2);
-    instance.to_world.transform_point3a(moved)
 }
