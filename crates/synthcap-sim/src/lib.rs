@@ -56,6 +56,7 @@ mod capture;
 mod config;
 mod convert;
 mod engine;
+mod even;
 mod light;
 mod material;
 mod mesh;

@@ -104,11 +104,13 @@ fn values(x: Vec4, y: Vec4, z: Vec4) -> Vec4 {
         let [x, y, z] = [x, y, z].map(cell_and_share);
         ([x.0, y.0, z.0], [x.1, y.1, z.1])
     };
-    let quads = |layer: usize| -> [u32; 4] {
-        std::array::from_fn(|i| {
+    let quads = |layer: u32| -> [u32; 4] {
+        const PERIOD: u32 = self::PERIOD as u32;
+        let place: [u32; 4] = std::array::from_fn(|i| {
             let z = z[i].wrapping_add(layer) % PERIOD;
-            grid[(z * PERIOD + y[i] % PERIOD) * PERIOD + x[i] % PERIOD]
-        })
+            (z * PERIOD + y[i] % PERIOD) * PERIOD + x[i] % PERIOD
+        });
+        place.map(|place| grid[place as usize % PLACES])
     };
     let face = |quads: [u32; 4]| {
         let byte = |shift: u32| Vec4::from_array(quads.map(|q| (q >> shift & 0xff) as i32 as f32));
@@ -121,11 +123,11 @@ fn values(x: Vec4, y: Vec4, z: Vec4) -> Vec4 {
 /// For each number the cell that it lies in, of which the lowest bits count, and a
 /// smooth share of the way to the next.
 #[inline(always)]
-fn cell_and_share(x: Vec4) -> ([usize; 4], Vec4) {
+fn cell_and_share(x: Vec4) -> ([u32; 4], Vec4) {
     let whole = x - Vec4::splat(0.5) + Vec4::splat(TO_WHOLE);
     // Far out, where floats have no fractions, this must still be one.
     let f = (x - (whole - Vec4::splat(TO_WHOLE))).clamp(Vec4::ZERO, Vec4::ONE);
-    let cells = whole.to_array().map(|x| x.to_bits() as usize);
+    let cells = whole.to_array().map(f32::to_bits);
     (cells, f * f * (Vec4::splat(3.0) - 2.0 * f))
 }
 

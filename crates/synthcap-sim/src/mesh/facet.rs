@@ -4,6 +4,7 @@
 use glam::{BVec4A, Mat4, Vec2, Vec3A, Vec4, Vec4Swizzles};
 
 use super::packet::{EDGE_SLACK, Packet, cross, dot};
+use crate::even::Even;
 
 /// An eye in a mesh's own space, with image positions counted in pixels from one
 /// of them. Each number is there four times.
@@ -74,47 +75,6 @@ impl Shaft {
     }
 }
 
-/// Numbers that change evenly over a picture, one for each of four triangles.
-#[derive(Clone, Copy, Debug)]
-struct Affine {
-    start: Vec4,
-    per_column: Vec4,
-    per_row: Vec4,
-}
-
-impl Affine {
-    /// The greatest of the numbers between two places.
-    #[inline(always)]
-    fn greatest(&self, low: Vec2, high: Vec2) -> Vec4 {
-        self.start
-            + (self.per_column * low.x).max(self.per_column * high.x)
-            + (self.per_row * low.y).max(self.per_row * high.y)
-    }
-
-    #[inline(always)]
-    fn minus(&self, other: &Self) -> Self {
-        self.plus(&other.times(-1.0))
-    }
-
-    #[inline(always)]
-    fn plus(&self, other: &Self) -> Self {
-        Self {
-            start: self.start + other.start,
-            per_column: self.per_column + other.per_column,
-            per_row: self.per_row + other.per_row,
-        }
-    }
-
-    #[inline(always)]
-    fn times(&self, factor: f32) -> Self {
-        Self {
-            start: self.start * factor,
-            per_column: self.per_column * factor,
-            per_row: self.per_row * factor,
-        }
-    }
-}
-
 /// Four triangles in a picture.
 ///
 /// To an eye, one by the depth of a plane changes evenly, and so do barycentric
@@ -122,9 +82,9 @@ impl Affine {
 /// the coordinates themselves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facets {
-    /// How near (of two things in one place, that with the greater number hides
+    /// One of each number for each triangle: how near (of two things in one place, that with the greater number hides
     /// the other), then three that are negative outside one edge each.
-    numbers: [Affine; 4],
+    numbers: [Even; 4],
     /// Bounds in the picture: first columns and rows, then last ones.
     pub(crate) low: [Vec4; 2],
     pub(crate) high: [Vec4; 2],
@@ -135,11 +95,18 @@ impl Facets {
     /// that do not have all of it outside of one edge, or no nearer than `than`.
     #[inline]
     pub(crate) fn reaching(&self, low: Vec2, high: Vec2, than: f32) -> u32 {
-        let [nearest, edges @ ..] = self.numbers.each_ref().map(|n| n.greatest(low, high));
+        let [near, edges @ ..] = &self.numbers;
+        let nearest = near.greatest(low, high);
+        let near_enough = nearest.cmpgt(Vec4::splat(than));
+        if !near_enough.any() {
+            return 0;
+        }
         // As much again as the edges have, for the rounding of these sums.
         let slack = -EDGE_SLACK * nearest.abs();
-        let inside = edges.map(|edge| edge.cmpge(slack));
-        (nearest.cmpgt(Vec4::splat(than)) & inside[0] & inside[1] & inside[2]).bitmask()
+        let inside = edges
+            .each_ref()
+            .map(|edge| edge.greatest(low, high).cmpge(slack));
+        (near_enough & inside[0] & inside[1] & inside[2]).bitmask()
     }
 
     /// A bit for each triangle whose bounds meet those between two places.
@@ -154,7 +121,7 @@ impl Facets {
     /// Each triangle by itself.
     #[inline(always)]
     pub(crate) fn single(&self) -> [Facet; 4] {
-        let turned = |part: fn(&Affine) -> Vec4| {
+        let turned = |part: fn(&Even) -> Vec4| {
             let [a, b, c, d] = self.numbers.each_ref().map(part);
             let turned = Mat4::from_cols(a, b, c, d).transpose();
             [turned.x_axis, turned.y_axis, turned.z_axis, turned.w_axis]
@@ -164,10 +131,12 @@ impl Facets {
             turned(|n| n.per_column),
             turned(|n| n.per_row),
         );
-        std::array::from_fn(|i| Facet {
-            start: start[i],
-            per_column: per_column[i],
-            per_row: per_row[i],
+        std::array::from_fn(|i| {
+            Facet(Even {
+                start: start[i],
+                per_column: per_column[i],
+                per_row: per_row[i],
+            })
         })
     }
 }
@@ -175,11 +144,7 @@ impl Facets {
 /// One of four triangles in a picture: its four numbers side by side, and how they
 /// change.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Facet {
-    start: Vec4,
-    per_column: Vec4,
-    per_row: Vec4,
-}
+pub(crate) struct Facet(Even);
 
 /// How the four numbers change over four neighbours in a row.
 #[derive(Clone, Copy, Debug)]
@@ -199,13 +164,13 @@ impl Facet {
     /// Made ready for [`Self::at`].
     #[inline(always)]
     pub(crate) fn within(&self) -> Within {
-        Within(spread(self.per_column).map(|c| c * Vec4::new(0.0, 1.0, 2.0, 3.0)))
+        Within(spread(self.0.per_column).map(|c| c * Vec4::new(0.0, 1.0, 2.0, 3.0)))
     }
 
     /// The numbers in a place and the three to its right.
     #[inline(always)]
     pub(crate) fn at(&self, column: f32, row: f32, Within(within): &Within) -> Values {
-        let first = spread(self.start + row * self.per_row + column * self.per_column);
+        let first = spread(self.0.at(column, row));
         Values(std::array::from_fn(|i| first[i] + within[i]))
     }
 
@@ -213,9 +178,7 @@ impl Facet {
     /// [`Facets::reaching`].
     #[inline(always)]
     pub(crate) fn reaches(&self, low: Vec2, high: Vec2, than: f32) -> bool {
-        let greatest = self.start
-            + (self.per_column * low.x).max(self.per_column * high.x)
-            + (self.per_row * low.y).max(self.per_row * high.y);
+        let greatest = self.0.greatest(low, high);
         let slack = -EDGE_SLACK * greatest.x.abs();
         greatest.cmpge(Vec4::new(than, slack, slack, slack)).all()
     }
@@ -224,9 +187,9 @@ impl Facet {
     #[inline(always)]
     pub(crate) fn spread(&self) -> Spread {
         Spread {
-            start: spread(self.start),
-            per_column: spread(self.per_column),
-            per_row: spread(self.per_row),
+            start: spread(self.0.start),
+            per_column: spread(self.0.per_column),
+            per_row: spread(self.0.per_row),
         }
     }
 }
@@ -293,7 +256,7 @@ impl Packet {
         let scaled = |v: [Vec4; 3]| {
             let along = v.map(|x| x * scale);
             let [start, per_column, per_row] = lens.directions.each_ref().map(|d| dot(d, &along));
-            Affine {
+            Even {
                 start,
                 per_column,
                 per_row,
@@ -328,7 +291,7 @@ impl Packet {
         let scale = Vec4::ONE / dot(&normal, along);
         let scaled = |v: [Vec4; 3]| {
             let v = v.map(|x| x * scale);
-            Affine {
+            Even {
                 start: dot(&corner, &v),
                 per_column: -dot(column, &v),
                 per_row: -dot(row, &v),
@@ -337,7 +300,7 @@ impl Packet {
         let way = scaled(normal);
         let u = scaled(cross(along, &self.edge2));
         let v = scaled(cross(&self.edge1, along));
-        let more = |n: &Affine, by: f32| Affine {
+        let more = |n: &Even, by: f32| Even {
             start: n.start + Vec4::splat(by),
             ..*n
         };

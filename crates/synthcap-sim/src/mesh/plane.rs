@@ -3,25 +3,21 @@
 use glam::{Vec2, Vec3A, Vec4};
 
 use super::{MeshHit, Triangle};
+use crate::even::Even;
 
 /// A triangle's plane in the picture of an eye. Over that, what hits are made of
 /// changes evenly.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plane {
     /// How fast rays come nearer to the plane, and that times their barycentric
-    /// coordinates: in one place, and how they change per column and row. Last how far
-    /// away the plane is.
-    start: Vec4,
-    per_column: Vec4,
-    per_row: Vec4,
+    /// coordinates; last how far away the plane is.
+    numbers: Even,
 }
 
 impl Plane {
     /// Never met.
     pub(crate) const NOWHERE: Self = Self {
-        start: Vec4::ZERO,
-        per_column: Vec4::ZERO,
-        per_row: Vec4::ZERO,
+        numbers: Even::ZERO,
     };
 
     /// `directions` are the one to an image position and its change per column and row,
@@ -34,9 +30,11 @@ impl Plane {
         let numbers = |d: Vec3A| Vec4::new(normal.dot(d), u.dot(d), v.dot(d), 0.0);
         let [start, per_column, per_row] = directions.map(numbers);
         Self {
-            start: start.with_w(normal.dot(to_corner)),
-            per_column,
-            per_row,
+            numbers: Even {
+                start: start.with_w(normal.dot(to_corner)),
+                per_column,
+                per_row,
+            },
         }
     }
 
@@ -44,7 +42,7 @@ impl Plane {
     /// from the image position; not finite where the plane is seen edge-on.
     #[inline(always)]
     pub(crate) fn hit(&self, at: Vec2, triangle: u32) -> MeshHit {
-        let numbers = self.start + self.per_column * at.x + self.per_row * at.y;
+        let numbers = self.numbers.at(at.x, at.y);
         let [_, u, v, t] = (numbers * (1.0 / numbers.x)).to_array();
         MeshHit { t, u, v, triangle }
     }

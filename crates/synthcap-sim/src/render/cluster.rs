@@ -61,8 +61,9 @@ impl Cluster {
     }
 
     /// Adds a point at a column, a row and a nearness, and returns its number.
+    #[inline(always)]
     pub(super) fn push(&mut self, place: Vec3A) -> usize {
-        let (group, lane) = (self.count / LANES, self.count % LANES);
+        let (group, lane) = (self.count / LANES % GROUPS, self.count % LANES);
         self.columns[group][lane] = place.x;
         self.rows[group][lane] = place.y;
         self.nearness[group][lane] = place.z;
@@ -72,8 +73,10 @@ impl Cluster {
         self.count - 1
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.count == Self::SIZE
+    /// Whether it has room for a point of a ground.
+    #[inline(always)]
+    pub(super) fn fits(&self, ground: Ground) -> bool {
+        self.ground == ground && self.count < Self::SIZE
     }
 
     /// Whether a point is known to be hidden.

@@ -116,11 +116,6 @@ impl<'s> Face<'s> {
         (self.instance, self.index) == (hit.instance, hit.triangle)
     }
 
-    /// What points of it lie on, seen by a ray.
-    pub(super) fn ground(&self, ray: &Ray) -> Ground {
-        self.grounds[usize::from(self.flat.dot(ray.direction) > 0.0)]
-    }
-
     /// Where a ray hits it, as geometry.
     #[inline]
     pub(super) fn spot(&self, ray: &Ray, hit: &Hit) -> Spot {

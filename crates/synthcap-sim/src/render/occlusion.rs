@@ -4,9 +4,9 @@
 //! over its hemisphere. The rays of 4 x 4 neighbouring sites interleave to one
 //! even pattern, so that averaging over them leaves little noise and no grain.
 
-use std::f32::consts::TAU;
+use std::{array, f32::consts::TAU};
 
-use glam::{Vec3, Vec3A};
+use glam::{Vec3, Vec3A, Vec4};
 
 use super::{Shot, per_pixel};
 use crate::{camera::pixel_center, tree::Ray};
@@ -78,12 +78,10 @@ impl Occlusion {
         let (mut sum, mut weight) = (0.0, 0.0);
         let low = -i64::from(PATTERN) / 2;
         for dy in low..low + i64::from(PATTERN) {
-            for dx in low..low + i64::from(PATTERN) {
-                let other = self.at(x + dx, y + dy);
-                let w = likeness(other, here.point, here.normal);
-                sum += w * other.open;
-                weight += w;
-            }
+            let others = array::from_fn(|dx| self.at(x + low + dx as i64, y + dy));
+            let weights = likeness(&others, here.point, here.normal);
+            sum += weights.dot(Vec4::from_array(others.map(|site| site.open)));
+            weight += weights.element_sum();
         }
         let open = if weight > 0.0 {
             sum / weight
@@ -95,33 +93,38 @@ impl Occlusion {
 
     /// Openness at a point seen at a pixel, from the sites around it.
     pub(super) fn open(&self, x: u32, y: u32, point: Vec3A, normal: Vec3A) -> f32 {
-        let (left, top) = (i64::from(x / SPACING), i64::from(y / SPACING));
+        let (left, top) = (x / SPACING, y / SPACING);
+        let right = (left + 1).min(self.columns - 1);
+        let bottom = (top + 1).min(self.rows - 1);
+        let sites = [(left, top), (right, top), (left, bottom), (right, bottom)]
+            .map(|(column, row)| &self.sites[(row * self.columns + column) as usize]);
         // Nearer sites count more.
         let share = |a: u32| (a % SPACING) as f32 / SPACING as f32;
-        let weigh = |side: i64, share: f32| if side == 0 { 1.0 - share } else { share };
-        let (mut sum, mut weight) = (0.0, 0.0);
-        for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
-            let site = self.at(left + dx, top + dy);
-            let (across, down) = (weigh(dx, share(x)), weigh(dy, share(y)));
-            let near = 0.02 + across * down;
-            let w = near * (1e-4 + likeness(site, point, normal));
-            if site.open >= 0.0 {
-                sum += w * site.open;
-                weight += w;
-            }
+        let (across, down) = (share(x), share(y));
+        let near = Vec4::new(1.0 - across, across, 1.0 - across, across)
+            * Vec4::new(1.0 - down, 1.0 - down, down, down);
+        let open = Vec4::from_array(sites.map(|site| site.open));
+        let likeness = likeness(&sites, point, normal);
+        let weights = (near + Vec4::splat(0.02)) * (likeness + Vec4::splat(1e-4));
+        let weights = Vec4::select(open.cmpge(Vec4::ZERO), weights, Vec4::ZERO);
+        let weight = weights.element_sum();
+        if weight > 0.0 {
+            weights.dot(open) / weight
+        } else {
+            1.0
         }
-        if weight > 0.0 { sum / weight } else { 1.0 }
     }
 }
 
-/// How much a site tells about another point: 1 on the same plane, 0 elsewhere.
-fn likeness(site: &Site, point: Vec3A, normal: Vec3A) -> f32 {
-    if site.open < 0.0 {
-        return 0.0;
-    }
-    let off_plane = (site.point - point).dot(normal).abs();
-    let turned = site.normal.dot(normal);
-    (1.0 - off_plane / 0.006).max(0.0) * ((turned - 0.6) / 0.4).clamp(0.0, 1.0)
+/// How much sites tell about another point: 1 on the same plane, 0 elsewhere and where
+/// nothing is.
+fn likeness(sites: &[&Site; 4], point: Vec3A, normal: Vec3A) -> Vec4 {
+    let open = Vec4::from_array(sites.map(|site| site.open));
+    let off_plane = Vec4::from_array(sites.map(|site| (site.point - point).dot(normal)));
+    let turned = Vec4::from_array(sites.map(|site| site.normal.dot(normal)));
+    let near = (Vec4::ONE - off_plane.abs() / 0.006).max(Vec4::ZERO);
+    let facing = ((turned - Vec4::splat(0.6)) / 0.4).clamp(Vec4::ZERO, Vec4::ONE);
+    Vec4::select(open.cmpge(Vec4::ZERO), near * facing, Vec4::ZERO)
 }
 
 fn site(shot: &Shot<'_>, column: u32, row: u32) -> Site {

@@ -9,6 +9,7 @@ use glam::{DAffine3, Mat3, Mat3A, Vec2, Vec3A, Vec4};
 
 use crate::{
     camera::{Eye, NEAR_M, pixel_center},
+    even::Even,
     trace::{Ground, Hit, Instance, Tracer},
 };
 
@@ -97,10 +98,8 @@ fn movers(now: &Tracer, before: &Tracer) -> Vec<Instance> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Past {
     /// Column and row, both times depth, depth, and 1; all divided by the present
-    /// depth: in the pixel, and per column and row of the present image.
-    start: Vec4,
-    per_column: Vec4,
-    per_row: Vec4,
+    /// depth.
+    numbers: Even,
     /// What lifting a point adds to its column and row before `nearer` is applied.
     lift: Vec2,
     nearer: f32,
@@ -115,7 +114,7 @@ impl Past {
     /// it. `None` if it lay behind the camera or too near.
     #[inline(always)]
     pub(super) fn at(&self, column: f32, row: f32) -> Option<(Vec2, Vec3A)> {
-        let numbers = self.start + self.per_column * column + self.per_row * row;
+        let numbers = self.numbers.at(column, row);
         if numbers.z < NEAR_M * numbers.w || numbers.is_nan() {
             return None;
         }
@@ -214,9 +213,11 @@ impl<'a> Faces<'a> {
         let lift = rows_of(&self.before.eye, self.from, normal_then) * LIFT;
         let still = link.still && self.before.movers.is_some();
         Some(Past {
-            start: numbers(0),
-            per_column: numbers(1),
-            per_row: numbers(2),
+            numbers: Even {
+                start: numbers(0),
+                per_column: numbers(1),
+                per_row: numbers(2),
+            },
             lift: Vec2::new(lift.x, lift.y),
             nearer: 1.0 / (1.0 + lift.z),
             ground: Ground {

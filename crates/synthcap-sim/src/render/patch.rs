@@ -4,7 +4,7 @@
 
 use std::f32::consts::PI;
 
-use glam::Vec3A;
+use glam::{Vec3A, Vec4};
 
 use super::{
     Block,
@@ -13,7 +13,7 @@ use super::{
     shade::{Air, Cone, Likely, Lit, Scattered, Surface, sky_seen},
     sight::{Question, Sight},
 };
-use crate::camera::pixel_center;
+use crate::{camera::pixel_center, even::Even};
 
 /// Corners of one patch are turned from each other by no more than this cosine.
 const TURNED_COS: f32 = 0.9;
@@ -114,10 +114,10 @@ impl Patch {
         let light: [Light; 4] =
             std::array::from_fn(|i| picture.light(corners[i], &surfaces[i], likely));
         (plain || picture.is_even(&light, facing)).then_some(())?;
-        let sun = if facing {
-            picture.ask_sun(block, flat.then_some(first), sight, faces)
-        } else {
-            Vec::new()
+        let sun = match (facing, flat) {
+            (true, true) => picture.ask_sun_flat(block, &surfaces, sight),
+            (true, false) => picture.ask_sun(block, sight, faces),
+            (false, _) => Vec::new(),
         };
         Some(Self {
             block: block.clone(),
@@ -222,31 +222,45 @@ impl Picture<'_> {
         even(0.3, EVEN) && even(0.0, EVEN_MIRRORED)
     }
 
-    /// Asks for the sun in each pixel of a block; `plane` is a point of the one flat
-    /// surface that it shows, if it does.
-    fn ask_sun(
-        &self,
-        block: &Block,
-        plane: Option<&Surface>,
-        sight: &mut Sight,
-        faces: &mut Faces<'_>,
-    ) -> Vec<Question> {
+    /// Asks for the sun in each pixel of a block.
+    fn ask_sun(&self, block: &Block, sight: &mut Sight, faces: &mut Faces<'_>) -> Vec<Question> {
         let ask = |(x, y)| {
             let hit = self.shot.hit(x, y);
-            let ray = self.shot.eye.ray(pixel_center(x, y));
-            let face = faces.of(hit);
-            let (lifted, ground) = match plane {
-                Some(Surface { spot, .. }) => {
-                    let lift = 1e-4 * (1.0 + hit.t);
-                    let lifted = ray.origin + ray.direction * hit.t + spot.flat * lift;
-                    (lifted, face.ground(&ray))
-                }
-                None => {
-                    let spot = face.spot(&ray, hit);
-                    (spot.lifted, spot.ground)
-                }
-            };
-            sight.ask(ground, self.sun.place(lifted))
+            let spot = faces
+                .of(hit)
+                .spot(&self.shot.eye.ray(pixel_center(x, y)), hit);
+            sight.ask(spot.ground, self.sun.place(spot.lifted))
+        };
+        block.pixels().map(ask).collect()
+    }
+
+    /// As [`Self::ask_sun`] in a block that shows one flat surface: places change
+    /// evenly once they are divided by the depth.
+    fn ask_sun_flat(
+        &self,
+        block: &Block,
+        surfaces: &[Surface; 4],
+        sight: &mut Sight,
+    ) -> Vec<Question> {
+        let corners = corners(block);
+        let by_depth = |i: usize| {
+            let (x, y) = corners[i];
+            let place = self.sun.place(surfaces[i].spot.lifted);
+            place.extend(1.0) / self.shot.hit(x, y).t
+        };
+        let start = by_depth(0);
+        let step = |end: Vec4, count: usize| (end - start) / (count - 1).max(1) as f32;
+        let numbers = Even {
+            start,
+            per_column: step(by_depth(1), block.x.len()),
+            per_row: step(by_depth(2), block.y.len()),
+        };
+        // All lie in one plane: what lies before it nowhere, lies before none of them.
+        let ground = surfaces[0].spot.ground;
+        let (left, top) = corners[0];
+        let ask = |(x, y)| {
+            let place = numbers.at((x - left) as f32, (y - top) as f32);
+            sight.ask(ground, Vec3A::from_vec4(place) * (1.0 / place.w))
         };
         block.pixels().map(ask).collect()
     }

@@ -48,7 +48,7 @@ pub(super) struct Sight {
     used: usize,
     /// Clusters before this one are complete.
     first: usize,
-    /// The last question's.
+    /// The last question's; that of none since there is a new part.
     last: usize,
 }
 
@@ -56,12 +56,13 @@ impl Sight {
     /// Forgets all questions.
     pub(super) fn clear(&mut self) {
         self.used = 0;
-        self.first = 0;
+        self.part();
     }
 
     /// What is asked from here on lies elsewhere.
     pub(super) fn part(&mut self) {
         self.first = self.used;
+        self.last = usize::MAX;
     }
 
     /// An empty cluster.
@@ -77,21 +78,26 @@ impl Sight {
     /// Asks after a point at a place in the view's picture, which is a column, a
     /// row and the greatest nearness of what does not hide it. Points of one instance
     /// are looked at together, for they mostly lie near each other.
+    #[inline]
     pub(super) fn ask(&mut self, ground: Ground, place: Vec3A) -> Question {
-        let fits = |cluster: &Cluster| cluster.ground == ground && !cluster.is_full();
-        let recent = &self.clusters[self.first..self.used];
         // The last one mostly fits.
-        let last = recent.get(self.last.wrapping_sub(self.first));
-        if !last.is_some_and(fits) {
-            self.last = match recent.iter().rposition(fits) {
-                Some(index) => self.first + index,
-                None => self.add(ground),
-            };
+        let last = self.clusters.get(self.last);
+        if !last.is_some_and(|cluster| cluster.fits(ground)) {
+            self.last = self.cluster_for(ground);
         }
         let index = self.last;
-        let cluster = &mut self.clusters[index];
-        let point = cluster.push(place);
+        let point = self.clusters[index].push(place);
         Question((index * Cluster::SIZE + point) as u32)
+    }
+
+    /// A cluster with room for points of a ground.
+    #[inline(never)]
+    fn cluster_for(&mut self, ground: Ground) -> usize {
+        let recent = &self.clusters[self.first..self.used];
+        match recent.iter().rposition(|cluster| cluster.fits(ground)) {
+            Some(index) => self.first + index,
+            None => self.add(ground),
+        }
     }
 
     /// Answers all questions.
