@@ -1,6 +1,8 @@
 //! Points that lie near each other, held against triangles four at a time.
 
-use glam::{Vec3A, Vec4};
+use std::array;
+
+use glam::{Mat4, Vec3A, Vec4};
 
 use super::sight::{View, flat};
 use crate::{
@@ -96,19 +98,48 @@ impl Cluster {
     /// Counts columns, rows and nearness from another place, and finds the bounds of
     /// groups, once all points are there.
     pub(super) fn settle(&mut self, origin: Vec3A) {
-        self.rebase(origin);
-        self.void_unused();
+        self.low -= origin;
+        self.high -= origin;
+        self.fill_up();
+        for group in 0..self.groups() {
+            for (numbers, from) in [
+                (&mut self.columns[group], origin.x),
+                (&mut self.rows[group], origin.y),
+                (&mut self.nearness[group], origin.z),
+            ] {
+                *numbers = (Vec4::from_array(*numbers) - Vec4::splat(from)).to_array();
+            }
+        }
         self.bound();
     }
 
-    fn rebase(&mut self, origin: Vec3A) {
-        self.low -= origin;
-        self.high -= origin;
-        for group in 0..self.groups() {
-            self.columns[group] = self.columns[group].map(|x| x - origin.x);
-            self.rows[group] = self.rows[group].map(|y| y - origin.y);
-            self.nearness[group] = self.nearness[group].map(|z| z - origin.z);
+    /// Repeats the last point in the places of its group that are not used, but so near
+    /// that nothing hides it; and has groups that are not used lie nowhere.
+    fn fill_up(&mut self) {
+        let last = self.count - 1;
+        let (group, used) = (last / LANES, last % LANES + 1);
+        for numbers in [&mut self.columns[group], &mut self.rows[group]] {
+            let last = numbers[used - 1];
+            numbers[used..].fill(last);
         }
+        self.nearness[group][used..].fill(f32::INFINITY);
+        self.columns[group + 1..].fill([f32::NAN; LANES]);
+        self.rows[group + 1..].fill([f32::NAN; LANES]);
+    }
+
+    /// Finds the bounds of groups.
+    fn bound(&mut self) {
+        let four = |numbers: &[[f32; LANES]; GROUPS], i: usize| {
+            let of = |k: usize| Vec4::from_array(numbers[i * LANES + k]);
+            let turned = Mat4::from_cols(of(0), of(1), of(2), of(3)).transpose();
+            let [a, b, c, d] = [turned.x_axis, turned.y_axis, turned.z_axis, turned.w_axis];
+            [a.min(b).min(c.min(d)), a.max(b).max(c.max(d))]
+        };
+        self.bounds = array::from_fn(|i| {
+            let [left, right] = four(&self.columns, i);
+            let [top, bottom] = four(&self.rows, i);
+            [left, top, right, bottom]
+        });
     }
 
     /// A bit for each group whose bounds meet those of a triangle.
@@ -125,30 +156,6 @@ impl Cluster {
             near |= meet.bitmask() << (i * LANES);
         }
         near
-    }
-
-    /// Sees to it that nothing hides the places of the last group that are not used.
-    fn void_unused(&mut self) {
-        for point in self.count..self.groups() * LANES {
-            self.nearness[point / LANES][point % LANES] = f32::INFINITY;
-        }
-    }
-
-    /// Finds the bounds of groups.
-    fn bound(&mut self) {
-        // Groups that are not used lie nowhere.
-        self.bounds = [[Vec4::NAN; 4]; GROUPS / LANES];
-        for group in 0..self.groups() {
-            let count = LANES.min(self.count - group * LANES);
-            let (first, lane) = (group / LANES, group % LANES);
-            for (axis, numbers) in [&self.columns[group], &self.rows[group]].iter().enumerate() {
-                let numbers = &numbers[..count];
-                let low = numbers.iter().fold(f32::INFINITY, |a, b| a.min(*b));
-                let high = numbers.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
-                self.bounds[first][axis][lane] = low;
-                self.bounds[first][axis + 2][lane] = high;
-            }
-        }
     }
 
     /// Finds out with a ray each which of its points are hidden.
