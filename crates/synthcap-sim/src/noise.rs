@@ -28,23 +28,33 @@ fn lattice(x: u32, y: u32, z: u32) -> f32 {
     unit(h ^ (h >> 16))
 }
 
-/// The whole number below, which is faster than the library's way to it.
+/// Added to a number, this leaves its whole part in the lowest bits.
+pub(crate) const TO_WHOLE: f32 = 1.5 * (1 << 23) as f32;
+
+/// The whole number below, and its lowest bits, which is faster than the library's way
+/// to it. Numbers beyond four million may get one that is further below, or above.
 #[inline(always)]
-fn floor(x: f32) -> i32 {
-    let near = x as i32;
-    near.saturating_sub(i32::from(x < near as f32))
+fn floor(x: f32) -> (f32, i32) {
+    let shifted = x + TO_WHOLE;
+    let near = shifted - TO_WHOLE;
+    let bits = shifted.to_bits().wrapping_sub(TO_WHOLE.to_bits()) as i32;
+    if near > x {
+        (near - 1.0, bits.wrapping_sub(1))
+    } else {
+        (near, bits)
+    }
 }
 
 /// A number without its whole part: 0 up to 1.
 #[inline(always)]
 pub(crate) fn fract(x: f32) -> f32 {
-    x - floor(x) as f32
+    x - floor(x).0
 }
 
 /// A number's whole part, as one that is never greater, and the rest.
 #[inline(always)]
 pub(crate) fn split(x: f32) -> (f32, f32) {
-    let whole = floor(x) as f32;
+    let whole = floor(x).0;
     (whole, x - whole)
 }
 
@@ -56,9 +66,9 @@ fn spread(x: i32, axis: usize) -> u32 {
 /// A random number for each cell of the integer grid, 0 to 1.
 pub(crate) fn cell(p: Vec3) -> f32 {
     lattice(
-        spread(floor(p.x), 0),
-        spread(floor(p.y), 1),
-        spread(floor(p.z), 2),
+        spread(floor(p.x).1, 0),
+        spread(floor(p.y).1, 1),
+        spread(floor(p.z).1, 2),
     )
 }
 
@@ -85,9 +95,6 @@ static GRID: LazyLock<Box<[u32]>> = LazyLock::new(|| {
     };
     (0..PLACES).map(quad).collect()
 });
-
-/// Added to a number, this leaves its whole part in the lowest bits.
-pub(crate) const TO_WHOLE: f32 = 1.5 * (1 << 23) as f32;
 
 /// Smooth noise with features of size 1, 0 to 1.
 pub(crate) fn value(p: Vec3) -> f32 {
@@ -139,8 +146,14 @@ fn mix(a: Vec4, b: Vec4, share: Vec4) -> Vec4 {
 /// How much of noise is left where a pixel is so many of its features wide: what
 /// is finer than pixels only glitters.
 pub(crate) fn left(width: f32) -> f32 {
-    let t = ((1.3 - width) / 0.8).clamp(0.0, 1.0);
-    t * t * (3.0 - 2.0 * t)
+    left_of_each(Vec4::splat(width)).x
+}
+
+/// [`left`] of four widths.
+#[inline(always)]
+fn left_of_each(widths: Vec4) -> Vec4 {
+    let t = ((Vec4::splat(1.3) - widths) / 0.8).clamp(Vec4::ZERO, Vec4::ONE);
+    t * t * (Vec4::splat(3.0) - 2.0 * t)
 }
 
 /// [`value`] as a pixel sees it that is so many features wide.
@@ -170,12 +183,13 @@ const SHIFTS: Vec4 = Vec4::new(
 /// Noise with detail at several sizes (up to four), the largest 1, as a pixel sees it
 /// that is so many of these wide; 0 to 1.
 pub(crate) fn fractal(p: Vec3, octaves: usize, width: f32) -> f32 {
-    let weights = weights(octaves, width);
+    let left = left_of_each(width * SCALES);
     // The finer ones vanish first.
-    if weights.x == 0.0 {
+    if left.x == 0.0 {
         return 0.5;
     }
     let [x, y, z] = at_octaves(p);
+    let weights = shares(octaves) * left;
     0.5 + weights.dot(values(x, y, z) - Vec4::splat(0.5))
 }
 
@@ -185,31 +199,30 @@ pub(crate) fn fractal_and_value(
     (p, octaves, width): (Vec3, usize, f32),
     (other, other_width): (Vec3, f32),
 ) -> (f32, f32) {
-    let (weights, other_left) = (weights(octaves, width), left(other_width));
-    if weights.x == 0.0 && other_left == 0.0 {
+    let left = left_of_each((width * SCALES).with_w(other_width));
+    if left.x == 0.0 && left.w == 0.0 {
         return (0.5, 0.5);
     }
     let [mut x, mut y, mut z] = at_octaves(p);
     (x.w, y.w, z.w) = other.into();
     let values = values(x, y, z) - Vec4::splat(0.5);
-    (0.5 + weights.dot(values), 0.5 + values.w * other_left)
+    let weights = shares(octaves).with_w(0.0) * left;
+    (0.5 + weights.dot(values), 0.5 + values.w * left.w)
 }
 
 fn at_octaves(p: Vec3) -> [Vec4; 3] {
     p.to_array().map(|x| x * SCALES + SHIFTS)
 }
 
-/// What each octave counts in a pixel that is so many of the first one's features wide.
-fn weights(octaves: usize, width: f32) -> Vec4 {
-    let mut weights = [0.0; 4];
-    let (mut total, mut weight, mut width) = (0.0, 0.5, width);
-    for seen in &mut weights[..octaves] {
-        *seen = weight * left(width);
-        total += weight;
-        weight *= 0.5;
-        width *= FINER;
+/// What each of up to four octaves counts.
+#[inline(always)]
+fn shares(octaves: usize) -> Vec4 {
+    match octaves {
+        1 => Vec4::X,
+        2 => Vec4::new(2.0, 1.0, 0.0, 0.0) / 3.0,
+        3 => Vec4::new(4.0, 2.0, 1.0, 0.0) / 7.0,
+        _ => Vec4::new(8.0, 4.0, 2.0, 1.0) / 15.0,
     }
-    Vec4::from_array(weights) / total
 }
 
 #[cfg(test)]

@@ -322,22 +322,30 @@ impl<'a> Canvas<'a> {
     ) {
         let index = cell * self.places.len() + place;
         let (nearest, found) = (&mut self.nearest[index], &mut self.found[index]);
-        for row in rows {
-            for column in columns.clone() {
-                let group = row * (CELL / LANES) + column;
-                let at = from + Vec2::new((column * LANES) as f32, row as f32);
-                let values = facet.at(at.x, at.y, within);
-                let before = nearest[group];
-                let mut met = values.covers() & values.nearness().cmpgt(before);
-                if met.any() {
-                    met &= values.nearness().cmple(Vec4::splat(1.0 / NEAR_M));
-                    nearest[group] = Vec4::select(met, values.nearness(), before);
-                    let mut bits = met.bitmask();
-                    while bits != 0 {
-                        found[group][bits.trailing_zeros() as usize] = candidate;
-                        bits &= bits - 1;
-                    }
+        let mut draw = |column: usize, row: usize| {
+            let group = (row * (CELL / LANES) + column) % GROUPS;
+            let at = from + Vec2::new((column * LANES) as f32, row as f32);
+            let values = facet.at(at.x, at.y, within);
+            let before = nearest[group];
+            let mut met = values.covers() & values.nearness().cmpgt(before);
+            if met.any() {
+                met &= values.nearness().cmple(Vec4::splat(1.0 / NEAR_M));
+                nearest[group] = Vec4::select(met, values.nearness(), before);
+                let mut bits = met.bitmask();
+                while bits != 0 {
+                    found[group][bits.trailing_zeros() as usize % LANES] = candidate;
+                    bits &= bits - 1;
                 }
+            }
+        };
+        if columns.len() == 1 {
+            for row in rows {
+                draw(columns.start, row);
+            }
+        } else {
+            for row in rows {
+                draw(0, row);
+                draw(1, row);
             }
         }
     }
