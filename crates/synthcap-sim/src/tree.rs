@@ -11,6 +11,7 @@ use obvhs::{
     bvh2::{Bvh2, reinsertion::ReinsertionOptimizer},
     ploc::{PlocBuilder, PlocSearchDistance, SortPrecision},
 };
+use smallvec::SmallVec;
 
 use crate::region::Region;
 
@@ -73,47 +74,9 @@ pub(crate) struct Tree {
     slots: Vec<Option<u32>>,
 }
 
-/// What is still to be visited: children and how far away they begin.
-struct Stack {
-    near: [(f32, u32); Self::NEAR],
-    len: usize,
-    /// Trees of odd shapes may need more.
-    far: Vec<(f32, u32)>,
-}
-
-impl Stack {
-    const NEAR: usize = 24;
-
-    #[inline(always)]
-    fn new() -> Self {
-        Self {
-            near: [(0.0, 0); Self::NEAR],
-            len: 0,
-            far: Vec::new(),
-        }
-    }
-
-    #[inline(always)]
-    fn push(&mut self, item: (f32, u32)) {
-        if let Some(slot) = self.near.get_mut(self.len) {
-            *slot = item;
-            self.len += 1;
-        } else {
-            self.far.push(item);
-        }
-    }
-
-    #[inline(always)]
-    fn pop(&mut self) -> Option<(f32, u32)> {
-        if self.len == Self::NEAR
-            && let Some(item) = self.far.pop()
-        {
-            return Some(item);
-        }
-        self.len = self.len.checked_sub(1)?;
-        Some(self.near[self.len])
-    }
-}
+/// What is still to be visited: children and how far away they begin. Only trees of odd
+/// shapes need more.
+type Stack = SmallVec<[(f32, u32); 24]>;
 
 impl Tree {
     /// A tree over boxes with up to `leaf_size` of them in a leaf.

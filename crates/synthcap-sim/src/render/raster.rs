@@ -27,8 +27,8 @@ const CELL: usize = 8;
 const GROUPS: usize = CELL * CELL / LANES;
 /// Marks a position where nothing was found.
 const NONE: u32 = u32::MAX;
-/// So many planes of triangles are remembered: neighbours mostly show the same few.
-const PLANES: usize = 64;
+/// So many triangles that are seen are remembered: neighbours mostly show the same few.
+const SEEN: usize = 64;
 /// After so many packets it is found out again what is hidden.
 const REFRESH: usize = 32;
 
@@ -102,8 +102,8 @@ pub(super) struct Canvas<'a> {
     drawn: usize,
     least_place: Vec2,
     greatest_place: Vec2,
-    /// Of some candidates, which come first, in places by their numbers.
-    planes: [(u32, Plane); PLANES],
+    /// Some candidates, in places by their numbers.
+    seen: [Seen; SEEN],
 }
 
 /// An instance, and the eye in its own space: where it is, the way to the block's first
@@ -112,6 +112,24 @@ struct Drawn {
     instance: u32,
     origin: Vec3A,
     directions: [Vec3A; 3],
+}
+
+/// A candidate that is seen somewhere.
+#[derive(Clone, Copy)]
+struct Seen {
+    candidate: u32,
+    instance: u32,
+    triangle: u32,
+    plane: Plane,
+}
+
+impl Seen {
+    const NOTHING: Self = Self {
+        candidate: NONE,
+        instance: 0,
+        triangle: 0,
+        plane: Plane::NOWHERE,
+    };
 }
 
 impl<'a> Canvas<'a> {
@@ -136,7 +154,7 @@ impl<'a> Canvas<'a> {
             drawn: 0,
             least_place: places.iter().fold(Vec2::INFINITY, |a, b| a.min(*b)),
             greatest_place: places.iter().fold(Vec2::NEG_INFINITY, |a, b| a.max(*b)),
-            planes: [(NONE, Plane::NOWHERE); PLANES],
+            seen: [Seen::NOTHING; SEEN],
         };
         if width % CELL != 0 || height % CELL != 0 {
             canvas.close_beyond();
@@ -355,27 +373,34 @@ impl<'a> Canvas<'a> {
     pub(super) fn hit(&mut self, place: usize, x: usize, y: usize) -> Hit {
         let (cell, group, lane) = self.index(place, x, y);
         let candidate = self.found[cell][group][lane];
-        let Some(&(drawn, triangle)) = self.candidates.get(candidate as usize) else {
+        if candidate == NONE {
             return Hit::MISS;
-        };
-        let Drawn {
-            instance,
-            origin,
-            directions,
-        } = &self.drawn_from[drawn as usize];
-        let known = &mut self.planes[candidate as usize % PLANES];
-        if known.0 != candidate {
-            let mesh = &self.tracer.instances()[*instance as usize].mesh;
-            let plane = Plane::new(&mesh.triangle(triangle), *origin, *directions);
-            *known = (candidate, plane);
         }
+        let slot = candidate as usize % SEEN;
+        if self.seen[slot].candidate != candidate {
+            self.seen[slot] = self.see(candidate);
+        }
+        let seen = &self.seen[slot];
         let at = Vec2::new(x as f32, y as f32) + self.places[place];
-        let hit = known.1.hit(at, triangle);
+        let hit = seen.plane.hit(at, seen.triangle);
         // Exactly edge-on there is no hit.
         if hit.t.is_finite() {
-            hit.of(*instance)
+            hit.of(seen.instance)
         } else {
             Hit::MISS
+        }
+    }
+
+    #[inline(never)]
+    fn see(&self, candidate: u32) -> Seen {
+        let (drawn, triangle) = self.candidates[candidate as usize];
+        let drawn = &self.drawn_from[drawn as usize];
+        let mesh = &self.tracer.instances()[drawn.instance as usize].mesh;
+        Seen {
+            candidate,
+            instance: drawn.instance,
+            triangle,
+            plane: Plane::new(&mesh.triangle(triangle), drawn.origin, drawn.directions),
         }
     }
 }
