@@ -74,9 +74,9 @@ pub(crate) fn object_views(
 
 fn visible_patches(shot: &Shot<'_>, count: usize) -> Vec<Patch> {
     let mut patches = vec![Patch::EMPTY; count];
-    for (y, row) in shot.hits.chunks(shot.eye.width as usize).enumerate() {
-        for (x, hit) in row.iter().enumerate() {
-            if let Some(patch) = patches.get_mut(hit.instance as usize) {
+    for y in 0..shot.eye.height {
+        for x in 0..shot.eye.width {
+            if let Some(patch) = patches.get_mut(shot.hit(x, y).instance as usize) {
                 patch.add(x as i32, y as i32, 1.0);
             }
         }
@@ -145,9 +145,9 @@ fn inside_patch(
     let row = |y: i32| {
         let mut patch = Patch::EMPTY;
         for x in low.x..high.x {
-            let hit = &shot.hits[(y * width + x) as usize];
             // Where it is visible, there is no need to look again.
-            if hit.instance == index || meets(eye, instance, x, y) {
+            let visible = shot.hit(x as u32, y as u32).instance == index;
+            if visible || meets(eye, instance, x, y) {
                 patch.add(x, y, 1.0);
             }
         }

@@ -51,7 +51,7 @@ impl Simulator {
             if let Some(scene) = &mut scene {
                 look(scene, &shot);
             }
-            hits = shot.hits;
+            hits = shot.into_memory();
         }
         self.hits = hits;
         Ok(Captured {
@@ -124,7 +124,7 @@ impl Moment<'_> {
         shot: &Shot<'_>,
     ) -> Option<Result<Pixels, SizeMismatch>> {
         let (width, height) = (shot.eye.width, shot.eye.height);
-        let count = shot.hits.len();
+        let count = shot.size();
         Some(match modality {
             Modality::Rgb => Rgb::new(width, height, self.color(shot)).map(Pixels::from),
             Modality::Depth => {
@@ -163,7 +163,7 @@ impl Moment<'_> {
         };
         let mut rgba = self
             .buffers
-            .take(shot.hits.len() * Modality::Rgb.bytes_per_pixel());
+            .take(shot.size() * Modality::Rgb.bytes_per_pixel());
         let samples = self.simulator.config.rgb_samples;
         render::rgb(shot, &shader, samples, &mut rgba);
         rgba

@@ -80,17 +80,24 @@ impl Picture<'_> {
     fn is_rough(&self, colors: &[Vec3A], x: u32, y: u32) -> bool {
         let (width, height) = (self.shot.eye.width, self.shot.eye.height);
         let across = width as usize;
-        let here = y as usize * across + x as usize;
         let neighbours = [
-            (x > 0).then(|| here - 1),
-            (x + 1 < width).then(|| here + 1),
-            (y > 0).then(|| here - across),
-            (y + 1 < height).then(|| here + across),
+            (x > 0).then(|| (x - 1, y)),
+            (x + 1 < width).then(|| (x + 1, y)),
+            (y > 0).then(|| (x, y - 1)),
+            (y + 1 < height).then(|| (x, y + 1)),
         ];
-        neighbours.into_iter().flatten().any(|other| {
-            let hits = (&self.shot.hits[here], &self.shot.hits[other]);
-            hits.0.instance != hits.1.instance || contrast(colors[here], colors[other], CONTRAST)
-        })
+        let at = |(x, y): (u32, u32)| {
+            (
+                self.shot.hit(x, y),
+                colors[y as usize * across + x as usize],
+            )
+        };
+        let (hit, color) = at((x, y));
+        neighbours
+            .into_iter()
+            .flatten()
+            .map(at)
+            .any(|other| hit.instance != other.0.instance || contrast(color, other.1, CONTRAST))
     }
 
     /// Averages the values of a tile's rough pixels with those of other places in

@@ -24,7 +24,7 @@ pub(crate) fn flow(shot: &Shot<'_>, before: Option<&Before<'_>>, planes: &mut [u
         return;
     };
     let (width, height) = (shot.eye.width, shot.eye.height);
-    let (uv, valid) = planes.split_at_mut(shot.hits.len() * VECTOR);
+    let (uv, valid) = planes.split_at_mut(shot.size() * VECTOR);
     let in_band = width as usize * AREA.1 as usize;
     let bands = uv
         .par_chunks_mut(in_band * VECTOR)

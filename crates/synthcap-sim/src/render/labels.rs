@@ -1,47 +1,39 @@
 //! Depth, instance IDs and normals.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use glam::Vec3A;
-use rayon::prelude::*;
 
 use super::Shot;
-use crate::{camera::pixel_center, trace::Hit};
-
-/// So many pixels are worth a task of their own.
-const CHUNK: usize = 1 << 14;
+use crate::camera::pixel_center;
 
 /// Metres along the optical axis into `out`; infinite where nothing is.
 pub(crate) fn depth(shot: &Shot<'_>, out: &mut [f32]) {
     // The camera's rays are scaled such that their parameter is just that.
-    let rows = out.par_chunks_mut(CHUNK).zip(shot.hits.par_chunks(CHUNK));
-    rows.for_each(|(out, hits)| {
-        for (metres, hit) in out.iter_mut().zip(hits) {
-            *metres = hit.t;
-        }
-    });
+    shot.map_into(out, |_| (), |(), _, _, hit| hit.t);
 }
 
 /// Instance IDs into `out`; 0 where nothing is. Returns for each instance whether any
 /// pixel shows it.
 pub(crate) fn ids(shot: &Shot<'_>, out: &mut [u32]) -> Vec<bool> {
     let instances = shot.tracer.instances();
-    let of_chunk = |(out, hits): (&mut [u32], &[Hit])| {
-        let mut seen = vec![false; instances.len()];
-        for (out, hit) in out.iter_mut().zip(hits) {
-            let instance = hit.instance as usize;
-            *out = instances.get(instance).map_or(0, |i| i.id);
-            if let Some(seen) = seen.get_mut(instance) {
-                *seen = true;
+    let seen: Vec<AtomicBool> = instances.iter().map(|_| AtomicBool::new(false)).collect();
+    shot.map_into(
+        out,
+        |_| u32::MAX,
+        |last, _, _, hit| {
+            let index = hit.instance as usize;
+            // Neighbours mostly show the same one.
+            if *last != hit.instance
+                && let Some(seen) = seen.get(index)
+            {
+                seen.store(true, Ordering::Relaxed);
             }
-        }
-        seen
-    };
-    let either = |mut a: Vec<bool>, b: Vec<bool>| {
-        a.iter_mut().zip(b).for_each(|(a, b)| *a |= b);
-        a
-    };
-    let chunks = out.par_chunks_mut(CHUNK).zip(shot.hits.par_chunks(CHUNK));
-    let none = || vec![false; instances.len()];
-    chunks.map(of_chunk).reduce(none, either)
+            *last = hit.instance;
+            instances.get(index).map_or(0, |i| i.id)
+        },
+    );
+    seen.into_iter().map(AtomicBool::into_inner).collect()
 }
 
 /// Unit normals of the geometry in wire axes, towards the viewer, into `out`; zero

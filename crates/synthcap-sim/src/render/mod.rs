@@ -49,8 +49,19 @@ const SAME_FACING_COS: f32 = 0.95;
 pub(crate) struct Shot<'a> {
     pub(crate) tracer: &'a Tracer,
     pub(crate) eye: Eye,
-    /// Row by row.
-    pub(crate) hits: Vec<Hit>,
+    /// Block by block and row by row, in each block row by row: what is worked on
+    /// together lies together. Blocks at the edges have places for pixels that the image
+    /// does not have.
+    hits: Vec<Hit>,
+}
+
+/// Pixels of a block.
+const IN_BLOCK: usize = (BLOCK * BLOCK) as usize;
+
+/// The place of a pixel in its block.
+#[inline(always)]
+fn in_block(x: u32, y: u32) -> usize {
+    (y % BLOCK * BLOCK + x % BLOCK) as usize
 }
 
 /// A part of an image.
@@ -111,21 +122,47 @@ impl<'a> Shot<'a> {
     /// `hits` is memory to be used again.
     pub(crate) fn take(tracer: &'a Tracer, eye: Eye, mut hits: Vec<Hit>) -> Self {
         let center = [pixel_center(0, 0)];
-        hits.resize(eye.width as usize * eye.height as usize, Hit::MISS);
-        fill_blocks(&mut hits, eye.width, TILE, |tile| {
-            let mut survey = raster::survey(tracer, &eye, tile, &center);
-            let pixels = tile
-                .pixels()
-                .map(|(x, y)| (x - tile.x.start, y - tile.y.start));
-            pixels
-                .map(|(x, y)| survey.hit(0, x as usize, y as usize))
-                .collect()
+        let (columns, rows) = TILE;
+        let across = eye.width.div_ceil(BLOCK) as usize;
+        hits.resize(
+            across * eye.height.div_ceil(BLOCK) as usize * IN_BLOCK,
+            Hit::MISS,
+        );
+        let bands = hits.par_chunks_mut(across * (rows / BLOCK) as usize * IN_BLOCK);
+        bands.enumerate().for_each(|(index, hits)| {
+            for tile in band(index, (eye.width, eye.height), (columns, rows)) {
+                let mut survey = raster::survey(tracer, &eye, &tile, &center);
+                for block in tile.split(BLOCK) {
+                    let (left, top) = (block.x.start, block.y.start);
+                    let row = (top / BLOCK - tile.y.start / BLOCK) as usize;
+                    let first = (row * across + (left / BLOCK) as usize) * IN_BLOCK;
+                    for (x, y) in block.pixels() {
+                        let (column, row) =
+                            ((x - tile.x.start) as usize, (y - tile.y.start) as usize);
+                        hits[first + in_block(x, y)] = survey.hit(0, column, row);
+                    }
+                }
+            }
         });
         Self { tracer, eye, hits }
     }
 
-    fn hit(&self, x: u32, y: u32) -> &Hit {
-        &self.hits[y as usize * self.eye.width as usize + x as usize]
+    /// The memory of its hits, to be used again.
+    pub(crate) fn into_memory(self) -> Vec<Hit> {
+        self.hits
+    }
+
+    /// Pixels of the image.
+    pub(crate) fn size(&self) -> usize {
+        self.eye.width as usize * self.eye.height as usize
+    }
+
+    /// What a pixel shows.
+    #[inline(always)]
+    pub(crate) fn hit(&self, x: u32, y: u32) -> &Hit {
+        let across = self.eye.width.div_ceil(BLOCK);
+        let block = (y / BLOCK * across + x / BLOCK) as usize;
+        &self.hits[block * IN_BLOCK + in_block(x, y)]
     }
 
     /// One value per pixel, row by row, into memory that is there already; `state` is
@@ -299,14 +336,15 @@ mod tests {
             };
             let eye = Eye::new(&pose, 160, 120);
             let shot = Shot::take(&tracer, eye, Vec::new());
-            let differs = |(i, hit): &(usize, &Hit)| {
-                let (x, y) = (*i as u32 % 160, *i as u32 / 160);
+            let pixels = (0..120).flat_map(|y| (0..160).map(move |x| (x, y)));
+            let differs = |&(x, y): &(u32, u32)| {
+                let hit = shot.hit(x, y);
                 let met = tracer.closest(eye.ray(pixel_center(x, y)));
                 met.instance != hit.instance || (met.t - hit.t).abs() > 1e-3 * met.t
             };
-            let differ = shot.hits.iter().enumerate().filter(differs).count();
+            let differ = pixels.filter(differs).count();
             // Only where a ray grazes an edge may rounding decide.
-            assert!(differ * 2000 < shot.hits.len(), "{scene}: {differ} differ");
+            assert!(differ * 2000 < shot.size(), "{scene}: {differ} differ");
         }
     }
 }
