@@ -4,7 +4,10 @@ use std::f32::consts::{PI, TAU};
 
 use glam::{Vec2, Vec3, Vec3A, vec3};
 
-use crate::{light::Weather, noise};
+use crate::{
+    light::Weather,
+    noise::{self, TO_WHOLE},
+};
 
 /// Light of the sun above the air, such that a sunlit white sheet has a
 /// radiance around 1.
@@ -116,9 +119,12 @@ impl Sky {
     pub(crate) fn soft(&self, d: Vec3A) -> Vec3A {
         let at = (octahedral(d) * 0.5 + Vec2::splat(0.5)) * TABLE_SIDE as f32;
         let at = (at - Vec2::splat(0.5)).clamp(Vec2::ZERO, Vec2::splat(TABLE_SIDE as f32 - 1.001));
-        // The cast rounds down.
-        let (x, y) = (at.x as usize, at.y as usize);
-        let (fx, fy) = (at.x - x as f32, at.y - y as f32);
+        // A cast would take longer.
+        let whole = at - Vec2::splat(0.5) + Vec2::splat(TO_WHOLE);
+        let [x, y] = whole
+            .to_array()
+            .map(|x| x.to_bits().wrapping_sub(TO_WHOLE.to_bits()) as usize);
+        let (fx, fy) = (at - (whole - Vec2::splat(TO_WHOLE))).into();
         let row = &self.table[y * TABLE_SIDE + x..];
         let top = row[0].lerp(row[1], fx);
         let bottom = row[TABLE_SIDE].lerp(row[TABLE_SIDE + 1], fx);

@@ -100,7 +100,7 @@ impl<'b> Batch<'b> {
         self.likely = Likely::default();
         self.patches.clear();
         self.points.clear();
-        self.colors = vec![Vec3A::ZERO; area.x.len() * area.y.len()];
+        self.colors = vec![Vec3A::ZERO; area.len()];
         for block in area.split(step) {
             self.part();
             self.add_block(&block, step, area);
@@ -146,14 +146,14 @@ impl<'b> Batch<'b> {
             }
         } else if !self.add_sky(block, area) {
             let picture = self.picture;
-            for (x, y) in block.pixels() {
+            block.pixels().for_each(|(x, y)| {
                 let sample = Sample {
                     pixel: (x, y),
                     at: pixel_center(x, y),
                     hit: *picture.shot.hit(x, y),
                 };
                 self.add_to(area.index(x, y), sample);
-            }
+            });
         }
     }
 

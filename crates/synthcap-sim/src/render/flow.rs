@@ -84,13 +84,13 @@ impl<'g> Glance<'g> {
         self.all.clear();
         self.moved.clear();
         self.faces.count_from(block.x.start, block.y.start);
-        let mut candidates = vec![None; block.x.len() * block.y.len()];
+        let mut candidates = vec![None; block.len()];
         for part in block.split(BLOCK) {
             self.all.part();
             self.moved.part();
-            for (x, y) in part.pixels() {
+            part.pixels().for_each(|(x, y)| {
                 candidates[block.index(x, y)] = self.candidate(block, x, y);
-            }
+            });
         }
         let view = View::Eye(&self.before.eye);
         self.all.look(self.before.tracer, view);

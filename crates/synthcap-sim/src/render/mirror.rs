@@ -17,6 +17,9 @@ impl Shader<'_> {
     pub(super) fn mirrored(&self, lit: &Lit<'_>, open: f32, likely: &mut Likely) -> Vec3A {
         let s = lit.surface;
         let mirror = self.mirror(lit, open);
+        if s.is_dull() {
+            return mirror.of_sky();
+        }
         // Glazes mirror next to nothing of what lies before them, and that little
         // fades in towards their rims.
         let sharpest = s.sharpest();

@@ -84,6 +84,11 @@ impl Block {
         rows.flat_map(move |y| columns.clone().map(move |x| (x, y)))
     }
 
+    /// How many they are.
+    fn len(&self) -> usize {
+        self.x.len() * self.y.len()
+    }
+
     /// The place of a pixel among them.
     fn index(&self, x: u32, y: u32) -> usize {
         (y - self.y.start) as usize * self.x.len() + (x - self.x.start) as usize
@@ -136,11 +141,11 @@ impl<'a> Shot<'a> {
                     let (left, top) = (block.x.start, block.y.start);
                     let row = (top / BLOCK - tile.y.start / BLOCK) as usize;
                     let first = (row * across + (left / BLOCK) as usize) * IN_BLOCK;
-                    for (x, y) in block.pixels() {
+                    block.pixels().for_each(|(x, y)| {
                         let (column, row) =
                             ((x - tile.x.start) as usize, (y - tile.y.start) as usize);
                         hits[first + in_block(x, y)] = survey.hit(0, column, row);
-                    }
+                    });
                 }
             }
         });
@@ -253,7 +258,7 @@ fn block_of<T, S>(
     value: impl Fn(&mut S, u32, u32) -> T,
 ) -> Vec<T> {
     let mut state = state(block);
-    let mut values = Vec::with_capacity(block.x.len() * block.y.len());
+    let mut values = Vec::with_capacity(block.len());
     for y in block.y.clone() {
         values.extend(block.x.clone().map(|x| value(&mut state, x, y)));
     }

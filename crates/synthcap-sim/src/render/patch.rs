@@ -258,10 +258,12 @@ impl Picture<'_> {
         // All lie in one plane: what lies before it nowhere, lies before none of them.
         let ground = surfaces[0].spot.ground;
         let (left, top) = corners[0];
-        let ask = |(x, y)| {
+        let mut questions = Vec::with_capacity(block.len());
+        block.pixels().for_each(|(x, y)| {
             let place = numbers.at((x - left) as f32, (y - top) as f32);
-            sight.ask(ground, Vec3A::from_vec4(place) * (1.0 / place.w))
-        };
-        block.pixels().map(ask).collect()
+            let place = Vec3A::from_vec4(place) * (1.0 / place.w);
+            questions.push(sight.ask(ground, place));
+        });
+        questions
     }
 }
