@@ -14,6 +14,7 @@ use super::Block;
 use crate::{
     camera::{Eye, NEAR_M},
     mesh::{Facet, Facets, Lens, Packet, Plane, Within},
+    noise::TO_WHOLE,
     region::Region,
     trace::{Hit, Instance, Tracer},
 };
@@ -72,6 +73,13 @@ pub(super) fn lens(tracer: &Tracer, eye: &Eye, low: Vec2, instance: &Instance) -
         NEAR_M.max(1e-3 * tracer.reach()),
         4e-7 * tracer.reach() * eye.focal().max_element(),
     )
+}
+
+/// Whole numbers that were added to [`TO_WHOLE`].
+#[inline(always)]
+fn whole(numbers: Vec4) -> [usize; LANES] {
+    let bits = numbers.to_array().map(f32::to_bits);
+    bits.map(|bits| (bits - TO_WHOLE.to_bits()) as usize)
 }
 
 /// Who is nearest so far at each position.
@@ -269,10 +277,11 @@ impl<'a> Canvas<'a> {
             return;
         }
         let single = facets.single();
+        let [columns, rows] = [columns, rows].map(|span| span.map(whole));
         while reaching != 0 {
-            let lane = reaching.trailing_zeros() as usize;
+            let lane = reaching.trailing_zeros() as usize % LANES;
             reaching &= reaching - 1;
-            let range = |[first, last]: [Vec4; 2]| first[lane] as usize..last[lane] as usize;
+            let range = |[first, last]: [[usize; LANES]; 2]| first[lane]..last[lane];
             let (columns, rows) = (range(columns), range(rows));
             let candidate = self.candidates.len() as u32;
             self.candidates.push((drawn, first + lane as u32));
@@ -285,12 +294,15 @@ impl<'a> Canvas<'a> {
     }
 
     /// For each lane the pixels up to `count` that have a place within bounds, the last
-    /// exclusive; places lie between `places`.
+    /// exclusive, added to [`TO_WHOLE`]; places lie between `places`. There may be one too
+    /// many at each end.
     fn span(low: Vec4, high: Vec4, places: [f32; 2], count: usize) -> [Vec4; 2] {
+        /// Almost half: numbers are rounded to the nearest whole one.
+        const UP: f32 = 0.4995;
         let limit = Vec4::splat(count as f32);
-        let first = (low - Vec4::splat(places[1])).ceil();
-        let last = (high + Vec4::splat(1.0 - places[0])).floor();
-        [first, last].map(|x| x.clamp(Vec4::ZERO, limit))
+        let first = low - Vec4::splat(places[1] - UP);
+        let last = high + Vec4::splat(1.0 - places[0] - UP);
+        [first, last].map(|x| x.clamp(Vec4::ZERO, limit) + Vec4::splat(TO_WHOLE))
     }
 
     /// Draws a triangle to the pixels that its bounds leave.

@@ -158,7 +158,7 @@ fn find(
     let own = clusters[0].ground.own();
     let own = own.filter(|_| clusters.iter().all(|cluster| cluster.ground.own() == own));
     let most = CROWD * clusters.len();
-    let mut found = Vec::new();
+    let mut found = Vec::with_capacity(most);
     tracer.visit_region(&region, |index| {
         if own != Some(index) {
             let instance = &tracer.instances()[index as usize];
