@@ -33,13 +33,14 @@ pub(crate) fn flow(shot: &Shot<'_>, before: Option<&Before<'_>>, planes: &mut [u
     let bands = bands.enumerate();
     bands.for_each_init(glance, |glance, (index, (uv, valid))| {
         for block in band(index, (width, height), AREA) {
-            let vectors = glance.vectors(&block);
-            for (row, vectors) in vectors.chunks(block.x.len()).enumerate() {
+            glance.look_back(&block);
+            for (row, candidates) in glance.candidates.chunks(block.x.len()).enumerate() {
                 let first = row * width as usize + block.x.start as usize;
                 let uv = uv[first * VECTOR..].chunks_exact_mut(VECTOR);
                 let pixels = uv.zip(&mut valid[first..]);
-                for ((uv, valid), vector) in pixels.zip(vectors) {
-                    let (u, v) = vector.unwrap_or_default().into();
+                for ((uv, valid), candidate) in pixels.zip(candidates) {
+                    let vector = candidate.filter(|candidate| glance.is_visible(candidate));
+                    let (u, v) = vector.map_or(Vec2::ZERO, |c| c.vector).into();
                     uv[..4].copy_from_slice(&f32::to_le_bytes(u));
                     uv[4..].copy_from_slice(&f32::to_le_bytes(v));
                     *valid = u8::from(vector.is_some());
@@ -58,6 +59,8 @@ struct Glance<'g> {
     all: Sight,
     /// Among those that moved since.
     moved: Sight,
+    /// Of each pixel of the block, row by row.
+    candidates: Vec<Option<Candidate>>,
 }
 
 /// A vector that is valid if something can be seen.
@@ -77,19 +80,22 @@ impl<'g> Glance<'g> {
             faces: Faces::new(shot.tracer, &shot.eye, before),
             all: Sight::default(),
             moved: Sight::default(),
+            candidates: Vec::new(),
         }
     }
 
-    fn vectors(&mut self, block: &Block) -> Vec<Option<Vec2>> {
+    /// Finds the candidates of a block, and what can be seen of them.
+    fn look_back(&mut self, block: &Block) {
         self.all.clear();
         self.moved.clear();
         self.faces.count_from(block.x.start, block.y.start);
-        let mut candidates = vec![None; block.len()];
+        self.candidates.clear();
+        self.candidates.resize(block.len(), None);
         for part in block.split(BLOCK) {
             self.all.part();
             self.moved.part();
             part.pixels().for_each(|(x, y)| {
-                candidates[block.index(x, y)] = self.candidate(block, x, y);
+                self.candidates[block.index(x, y)] = self.candidate(block, x, y);
             });
         }
         let view = View::Eye(&self.before.eye);
@@ -97,18 +103,15 @@ impl<'g> Glance<'g> {
         if let Some(movers) = &self.before.movers {
             self.moved.look(movers, view);
         }
-        let visible = |candidate: Candidate| {
-            let sight = if candidate.still {
-                &self.moved
-            } else {
-                &self.all
-            };
-            (!sight.is_hidden(candidate.question)).then_some(candidate.vector)
+    }
+
+    fn is_visible(&self, candidate: &Candidate) -> bool {
+        let sight = if candidate.still {
+            &self.moved
+        } else {
+            &self.all
         };
-        candidates
-            .into_iter()
-            .map(|c| c.and_then(visible))
-            .collect()
+        !sight.is_hidden(candidate.question)
     }
 
     fn candidate(&mut self, block: &Block, x: u32, y: u32) -> Option<Candidate> {
