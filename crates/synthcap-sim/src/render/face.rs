@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// So many triangles are remembered: neighbours mostly show the same few.
-const KNOWN: usize = 16;
+const KNOWN: usize = 32;
 
 /// A triangle of an object.
 #[derive(Clone, Copy)]

@@ -20,7 +20,7 @@ const REACH: f32 = 1.0 - 1e-4;
 /// How far a point is lifted off its surface, as a share of its depth.
 const LIFT: f32 = 1e-4;
 /// So many triangles are remembered: neighbours mostly show the same few.
-const FACES: usize = 16;
+const FACES: usize = 32;
 
 /// Where an instance of the present was.
 #[derive(Clone, Copy, Debug)]
