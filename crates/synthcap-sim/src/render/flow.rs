@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::{
     BLOCK, Block, Shot, band,
-    past::{Before, Faces},
+    past::{Before, Pasts},
     sight::{Question, Sight, View},
 };
 use crate::camera::pixel_center;
@@ -54,7 +54,7 @@ pub(crate) fn flow(shot: &Shot<'_>, before: Option<&Before<'_>>, planes: &mut [u
 struct Glance<'g> {
     shot: &'g Shot<'g>,
     before: &'g Before<'g>,
-    faces: Faces<'g>,
+    pasts: Pasts<'g>,
     /// Among all things of the previous tick.
     all: Sight,
     /// Among those that moved since.
@@ -77,7 +77,7 @@ impl<'g> Glance<'g> {
         Self {
             shot,
             before,
-            faces: Faces::new(shot.tracer, &shot.eye, before),
+            pasts: Pasts::new(shot.tracer, &shot.eye, before),
             all: Sight::default(),
             moved: Sight::default(),
             candidates: Vec::new(),
@@ -88,7 +88,7 @@ impl<'g> Glance<'g> {
     fn look_back(&mut self, block: &Block) {
         self.all.clear();
         self.moved.clear();
-        self.faces.count_from(block.x.start, block.y.start);
+        self.pasts.count_from(block.x.start, block.y.start);
         self.candidates.clear();
         self.candidates.resize(block.len(), None);
         for part in block.split(BLOCK) {
@@ -119,7 +119,7 @@ impl<'g> Glance<'g> {
         if hit.is_miss() {
             return None;
         }
-        let past = self.faces.past(hit)?;
+        let past = self.pasts.past(hit)?;
         let here = Vec2::new((x - block.x.start) as f32, (y - block.y.start) as f32);
         let (position, place) = past.at(here.x, here.y)?;
         // What stands still before a camera that stands still has no flow at all,

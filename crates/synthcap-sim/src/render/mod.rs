@@ -55,13 +55,14 @@ pub(crate) struct Shot<'a> {
     hits: Vec<Hit>,
 }
 
-/// Pixels of a block.
-const IN_BLOCK: usize = (BLOCK * BLOCK) as usize;
-
-/// The place of a pixel in its block.
+/// The place of a pixel among hits that lie block by block, with so many blocks to a row
+/// of them.
 #[inline(always)]
-fn in_block(x: u32, y: u32) -> usize {
-    (y % BLOCK * BLOCK + x % BLOCK) as usize
+fn place_of(across: usize, x: u32, y: u32) -> usize {
+    const SIZE: usize = BLOCK as usize;
+    let (x, y) = (x as usize, y as usize);
+    let block = y / SIZE * across + x / SIZE;
+    (block * SIZE + y % SIZE) * SIZE + x % SIZE
 }
 
 /// A part of an image.
@@ -127,26 +128,19 @@ impl<'a> Shot<'a> {
     /// `hits` is memory to be used again.
     pub(crate) fn take(tracer: &'a Tracer, eye: Eye, mut hits: Vec<Hit>) -> Self {
         let center = [pixel_center(0, 0)];
-        let (columns, rows) = TILE;
+        let size = (eye.width, eye.height);
         let across = eye.width.div_ceil(BLOCK) as usize;
-        hits.resize(
-            across * eye.height.div_ceil(BLOCK) as usize * IN_BLOCK,
-            Hit::MISS,
-        );
-        let bands = hits.par_chunks_mut(across * (rows / BLOCK) as usize * IN_BLOCK);
-        bands.enumerate().for_each(|(index, hits)| {
-            for tile in band(index, (eye.width, eye.height), (columns, rows)) {
+        let in_row = across * (BLOCK * BLOCK) as usize;
+        let rows = |height: u32| height.div_ceil(BLOCK) as usize;
+        hits.resize(rows(eye.height) * in_row, Hit::MISS);
+        let bands = hits.par_chunks_mut(rows(TILE.1) * in_row).enumerate();
+        bands.for_each(|(index, hits)| {
+            for tile in band(index, size, TILE) {
                 let mut survey = raster::survey(tracer, &eye, &tile, &center);
-                for block in tile.split(BLOCK) {
-                    let (left, top) = (block.x.start, block.y.start);
-                    let row = (top / BLOCK - tile.y.start / BLOCK) as usize;
-                    let first = (row * across + (left / BLOCK) as usize) * IN_BLOCK;
-                    block.pixels().for_each(|(x, y)| {
-                        let (column, row) =
-                            ((x - tile.x.start) as usize, (y - tile.y.start) as usize);
-                        hits[first + in_block(x, y)] = survey.hit(0, column, row);
-                    });
-                }
+                tile.pixels().for_each(|(x, y)| {
+                    let (column, row) = (x - tile.x.start, y - tile.y.start);
+                    hits[place_of(across, x, row)] = survey.hit(0, column as usize, row as usize);
+                });
             }
         });
         Self { tracer, eye, hits }
@@ -165,9 +159,8 @@ impl<'a> Shot<'a> {
     /// What a pixel shows.
     #[inline(always)]
     pub(crate) fn hit(&self, x: u32, y: u32) -> &Hit {
-        let across = self.eye.width.div_ceil(BLOCK);
-        let block = (y / BLOCK * across + x / BLOCK) as usize;
-        &self.hits[block * IN_BLOCK + in_block(x, y)]
+        let across = self.eye.width.div_ceil(BLOCK) as usize;
+        &self.hits[place_of(across, x, y)]
     }
 
     /// One value per pixel, row by row, into memory that is there already; `state` is

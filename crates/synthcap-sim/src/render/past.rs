@@ -20,7 +20,7 @@ const REACH: f32 = 1.0 - 1e-4;
 /// How far a point is lifted off its surface, as a share of its depth.
 const LIFT: f32 = 1e-4;
 /// So many triangles are remembered: neighbours mostly show the same few.
-const FACES: usize = 32;
+const KNOWN: usize = 32;
 
 /// Where an instance of the present was.
 #[derive(Clone, Copy, Debug)]
@@ -141,7 +141,7 @@ struct Passage {
 }
 
 /// The past of what an area of the present image shows.
-pub(super) struct Faces<'a> {
+pub(super) struct Pasts<'a> {
     now: &'a Tracer,
     eye: &'a Eye,
     before: &'a Before<'a>,
@@ -150,12 +150,12 @@ pub(super) struct Faces<'a> {
     /// The last one, and the instance it is of.
     passage: (u32, Option<Passage>),
     /// Instances, triangles and their past.
-    known: [(u32, u32, Option<Past>); FACES],
+    known: [(u32, u32, Option<Past>); KNOWN],
 }
 
 const UNKNOWN: (u32, u32, Option<Past>) = (u32::MAX, u32::MAX, None);
 
-impl<'a> Faces<'a> {
+impl<'a> Pasts<'a> {
     pub(super) fn new(now: &'a Tracer, eye: &'a Eye, before: &'a Before<'a>) -> Self {
         Self {
             now,
@@ -163,7 +163,7 @@ impl<'a> Faces<'a> {
             before,
             from: Vec2::ZERO,
             passage: (u32::MAX, None),
-            known: [UNKNOWN; FACES],
+            known: [UNKNOWN; KNOWN],
         }
     }
 
@@ -171,13 +171,13 @@ impl<'a> Faces<'a> {
     pub(super) fn count_from(&mut self, x: u32, y: u32) {
         self.from = pixel_center(x, y);
         self.passage.0 = u32::MAX;
-        self.known = [UNKNOWN; FACES];
+        self.known = [UNKNOWN; KNOWN];
     }
 
     /// The past of a hit's triangle; `None` where there is none that could be seen.
     #[inline(always)]
     pub(super) fn past(&mut self, hit: &Hit) -> Option<&Past> {
-        let slot = hit.triangle as usize % FACES;
+        let slot = hit.triangle as usize % KNOWN;
         let known = &self.known[slot];
         if (known.0, known.1) != (hit.instance, hit.triangle) {
             self.known[slot] = (hit.instance, hit.triangle, self.find(hit));

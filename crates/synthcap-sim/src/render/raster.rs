@@ -368,6 +368,8 @@ impl<'a> Canvas<'a> {
                 }
             }
         };
+        // Without a loop over the groups of a row, which takes longer.
+        const { assert!(CELL / LANES == 2, "a row is one group or both") };
         if columns.len() == 1 {
             for row in rows {
                 draw(columns.start, row);
