@@ -9,7 +9,7 @@ use std::{
 use bytemuck::Pod;
 use bytes::Bytes;
 
-use super::{SlotBuffer, Slots};
+use super::{SlotBuffer, Slots, heap::HeapBuffer};
 use crate::frame::Samples;
 
 /// Where an engine gets the memory for the images of one capture.
@@ -23,7 +23,8 @@ pub struct PixelBuffers {
 }
 
 impl PixelBuffers {
-    /// Ordinary memory, for captures that go nowhere else.
+    /// Ordinary memory, for captures that go nowhere else. That of images which are gone
+    /// is used again: up to 64 MiB of it is kept for the next ones.
     pub fn heap() -> Self {
         Self::default()
     }
@@ -43,25 +44,27 @@ impl PixelBuffers {
     /// assert_eq!(depth.at(320, 240), Some(2.5));
     /// ```
     pub fn take<T: Pod>(&self, count: usize) -> PixelBuffer<T> {
-        let bytes = count.checked_mul(size_of::<T>());
-        let slot = bytes.and_then(|bytes| self.slots.buffer(bytes));
-        let memory = slot.map_or_else(
-            || Memory::Heap(bytemuck::zeroed_vec(count)),
-            |slot| Memory::Slot(slot, PhantomData),
-        );
-        PixelBuffer { memory }
+        // No machine has more; to ask for it ends as any failed allocation.
+        let bytes = count.saturating_mul(size_of::<T>());
+        let slot = self.slots.buffer(bytes);
+        let memory = slot.map_or_else(|| Memory::Heap(HeapBuffer::take(bytes)), Memory::Slot);
+        PixelBuffer {
+            memory,
+            element: PhantomData,
+        }
     }
 }
 
 /// Memory for an image, to be written and then turned into
 /// [`Pixels`](crate::Pixels).
 pub struct PixelBuffer<T> {
-    memory: Memory<T>,
+    memory: Memory,
+    element: PhantomData<T>,
 }
 
-enum Memory<T> {
-    Heap(Vec<T>),
-    Slot(SlotBuffer, PhantomData<T>),
+enum Memory {
+    Heap(HeapBuffer),
+    Slot(SlotBuffer),
 }
 
 impl<T: Pod> Deref for PixelBuffer<T> {
@@ -69,8 +72,8 @@ impl<T: Pod> Deref for PixelBuffer<T> {
 
     fn deref(&self) -> &[T] {
         match &self.memory {
-            Memory::Heap(numbers) => numbers,
-            Memory::Slot(slot, _) => bytemuck::cast_slice(slot),
+            Memory::Heap(heap) => bytemuck::cast_slice(heap),
+            Memory::Slot(slot) => bytemuck::cast_slice(slot),
         }
     }
 }
@@ -78,21 +81,20 @@ impl<T: Pod> Deref for PixelBuffer<T> {
 impl<T: Pod> DerefMut for PixelBuffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         match &mut self.memory {
-            Memory::Heap(numbers) => numbers,
-            Memory::Slot(slot, _) => bytemuck::cast_slice_mut(slot),
+            Memory::Heap(heap) => bytemuck::cast_slice_mut(heap),
+            Memory::Slot(slot) => bytemuck::cast_slice_mut(slot),
         }
     }
 }
 
 impl<T: Pod + Send> From<PixelBuffer<T>> for Samples<T> {
     fn from(buffer: PixelBuffer<T>) -> Self {
-        match buffer.memory {
-            Memory::Heap(numbers) => numbers.into(),
-            // A slot is aligned for anything and was made for whole numbers.
-            Memory::Slot(slot, _) => {
-                Self::from_bytes(slot.freeze()).unwrap_or_else(|| Vec::new().into())
-            }
-        }
+        let bytes = match buffer.memory {
+            Memory::Heap(heap) => heap.freeze(),
+            Memory::Slot(slot) => slot.freeze(),
+        };
+        // Both are aligned for anything and were made for whole numbers.
+        Self::from_bytes(bytes).unwrap_or_else(|| Vec::new().into())
     }
 }
 
@@ -106,7 +108,7 @@ impl<T> fmt::Debug for PixelBuffer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = match &self.memory {
             Memory::Heap(_) => "ordinary memory",
-            Memory::Slot(..) => "shared memory",
+            Memory::Slot(_) => "shared memory",
         };
         write!(f, "PixelBuffer in {place}")
     }

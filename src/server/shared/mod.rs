@@ -4,6 +4,7 @@
 mod buffers;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
+mod heap;
 #[cfg(target_os = "linux")]
 mod linux;
 
