@@ -102,6 +102,8 @@ async fn a_killed_server_leaves_no_request_without_its_end() -> TestResult {
             *counts.entry(format!("{kind:?} {end:?}")).or_default() += 1;
         }
         assert_eq!(client.in_flight(), (0, 0));
+        // If the server was quick enough to answer all, only this asks the next one.
+        camera.depth().await?;
     }
     println!("{} kills; requests ended so: {counts:?}", kills());
     assert!(client.stats().reconnects >= kills());
