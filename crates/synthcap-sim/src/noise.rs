@@ -31,13 +31,19 @@ fn lattice(x: u32, y: u32, z: u32) -> f32 {
 /// Added to a number, this leaves its whole part in the lowest bits.
 pub(crate) const TO_WHOLE: f32 = 1.5 * (1 << 23) as f32;
 
+/// The whole number in what was added to [`TO_WHOLE`]; of negative ones the lowest bits.
+#[inline(always)]
+pub(crate) fn whole(shifted: f32) -> u32 {
+    shifted.to_bits().wrapping_sub(TO_WHOLE.to_bits())
+}
+
 /// The whole number below, and its lowest bits, which is faster than the library's way
 /// to it. Numbers beyond four million may get one that is further below, or above.
 #[inline(always)]
 fn floor(x: f32) -> (f32, i32) {
     let shifted = x + TO_WHOLE;
     let near = shifted - TO_WHOLE;
-    let bits = shifted.to_bits().wrapping_sub(TO_WHOLE.to_bits()) as i32;
+    let bits = whole(shifted) as i32;
     if near > x {
         (near - 1.0, bits.wrapping_sub(1))
     } else {

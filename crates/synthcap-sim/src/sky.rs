@@ -121,9 +121,7 @@ impl Sky {
         let at = (at - Vec2::splat(0.5)).clamp(Vec2::ZERO, Vec2::splat(TABLE_SIDE as f32 - 1.001));
         // A cast would take longer.
         let whole = at - Vec2::splat(0.5) + Vec2::splat(TO_WHOLE);
-        let [x, y] = whole
-            .to_array()
-            .map(|x| x.to_bits().wrapping_sub(TO_WHOLE.to_bits()) as usize);
+        let [x, y] = whole.to_array().map(|x| noise::whole(x) as usize);
         let (fx, fy) = (at - (whole - Vec2::splat(TO_WHOLE))).into();
         let row = &self.table[y * TABLE_SIDE + x..];
         let top = row[0].lerp(row[1], fx);

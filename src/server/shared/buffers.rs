@@ -44,9 +44,10 @@ impl PixelBuffers {
     /// assert_eq!(depth.at(320, 240), Some(2.5));
     /// ```
     pub fn take<T: Pod>(&self, count: usize) -> PixelBuffer<T> {
-        // No machine has more; to ask for it ends as any failed allocation.
-        let bytes = count.saturating_mul(size_of::<T>());
-        let slot = self.slots.buffer(bytes);
+        let bytes = count.checked_mul(size_of::<T>());
+        let slot = bytes.and_then(|bytes| self.slots.buffer(bytes));
+        // No machine has more than the most; to ask for it ends as any failed allocation.
+        let bytes = bytes.unwrap_or(usize::MAX);
         let memory = slot.map_or_else(|| Memory::Heap(HeapBuffer::take(bytes)), Memory::Slot);
         PixelBuffer {
             memory,

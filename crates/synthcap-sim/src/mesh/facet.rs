@@ -82,8 +82,9 @@ impl Shaft {
 /// the coordinates themselves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facets {
-    /// One of each number for each triangle: how near (of two things in one place, that with the greater number hides
-    /// the other), then three that are negative outside one edge each.
+    /// One of each number for each triangle: how near (of two things in one place, that
+    /// with the greater number hides the other), then three that are negative outside
+    /// one edge each.
     numbers: [Even; 4],
     /// Bounds in the picture: first columns and rows, then last ones.
     pub(crate) low: [Vec4; 2],

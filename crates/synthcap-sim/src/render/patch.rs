@@ -224,14 +224,14 @@ impl Picture<'_> {
 
     /// Asks for the sun in each pixel of a block.
     fn ask_sun(&self, block: &Block, sight: &mut Sight, faces: &mut Faces<'_>) -> Vec<Question> {
-        let ask = |(x, y)| {
+        let mut questions = Vec::with_capacity(block.len());
+        block.pixels().for_each(|(x, y)| {
             let hit = self.shot.hit(x, y);
-            let spot = faces
-                .of(hit)
-                .spot(&self.shot.eye.ray(pixel_center(x, y)), hit);
-            sight.ask(spot.ground, self.sun.place(spot.lifted))
-        };
-        block.pixels().map(ask).collect()
+            let ray = self.shot.eye.ray(pixel_center(x, y));
+            let spot = faces.of(hit).spot(&ray, hit);
+            questions.push(sight.ask(spot.ground, self.sun.place(spot.lifted)));
+        });
+        questions
     }
 
     /// As [`Self::ask_sun`] in a block that shows one flat surface: places change

@@ -14,7 +14,7 @@ use super::Block;
 use crate::{
     camera::{Eye, NEAR_M},
     mesh::{Facet, Facets, Lens, Packet, Plane, Within},
-    noise::TO_WHOLE,
+    noise::{self, TO_WHOLE},
     region::Region,
     trace::{Hit, Instance, Tracer},
 };
@@ -73,13 +73,6 @@ pub(super) fn lens(tracer: &Tracer, eye: &Eye, low: Vec2, instance: &Instance) -
         NEAR_M.max(1e-3 * tracer.reach()),
         4e-7 * tracer.reach() * eye.focal().max_element(),
     )
-}
-
-/// Whole numbers that were added to [`TO_WHOLE`].
-#[inline(always)]
-fn whole(numbers: Vec4) -> [usize; LANES] {
-    let bits = numbers.to_array().map(f32::to_bits);
-    bits.map(|bits| (bits - TO_WHOLE.to_bits()) as usize)
 }
 
 /// Who is nearest so far at each position.
@@ -277,7 +270,8 @@ impl<'a> Canvas<'a> {
             return;
         }
         let single = facets.single();
-        let [columns, rows] = [columns, rows].map(|span| span.map(whole));
+        let [columns, rows] = [columns, rows]
+            .map(|span| span.map(|numbers| numbers.to_array().map(|x| noise::whole(x) as usize)));
         while reaching != 0 {
             let lane = reaching.trailing_zeros() as usize % LANES;
             reaching &= reaching - 1;
