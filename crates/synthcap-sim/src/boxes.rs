@@ -1,10 +1,14 @@
 //! What a view sees of each object: boxes in the image, and visibility.
 
-use glam::{IVec2, Vec2};
+use glam::{IVec2, UVec2, Vec2};
 use rayon::prelude::*;
 use synthcap::{Box2, ObjectView};
 
-use crate::{camera::Eye, render::Shot, trace::Instance};
+use crate::{
+    camera::Eye,
+    render::{Shot, silhouette},
+    trace::Instance,
+};
 
 /// How far beyond the image a silhouette is followed, in image sizes on each
 /// side.
@@ -29,10 +33,10 @@ impl Patch {
         pixels: 0.0,
     };
 
-    fn add(&mut self, x: i32, y: i32, weight: f64) {
+    fn add(&mut self, x: i32, y: i32) {
         self.low = self.low.min(IVec2::new(x, y));
         self.high = self.high.max(IVec2::new(x + 1, y + 1));
-        self.pixels += weight;
+        self.pixels += 1.0;
     }
 
     fn union(self, other: Self) -> Self {
@@ -56,10 +60,9 @@ impl Patch {
 /// What a shot sees of the instances for which `wanted` holds, in the order of
 /// its tracer's instances.
 ///
-/// The whole of an object is found by its own rays through pixel centres: of
-/// every pixel of the image that its bounds reach, and beyond the image up to
-/// one image size on each side, where large silhouettes are sampled on a coarser
-/// grid. What reaches further, or behind the camera, counts only so far.
+/// The whole of an object is its silhouette: every pixel of the image whose centre's
+/// ray meets it, and beyond the image up to one image size on each side, where large
+/// silhouettes are sampled on a coarser grid. What reaches further, or behind the camera, counts only so far.
 pub(crate) fn object_views(
     shot: &Shot<'_>,
     wanted: impl Fn(&Instance) -> bool + Sync,
@@ -67,7 +70,7 @@ pub(crate) fn object_views(
     let instances = shot.tracer.instances();
     let visible = visible_patches(shot, instances.len());
     let view = |(index, instance): (usize, &Instance)| {
-        wanted(instance).then(|| object_view(shot, index as u32, instance, &visible[index]))
+        wanted(instance).then(|| object_view(shot, index as u32, instance, visible[index]))
     };
     instances.par_iter().enumerate().map(view).collect()
 }
@@ -77,18 +80,17 @@ fn visible_patches(shot: &Shot<'_>, count: usize) -> Vec<Patch> {
     for y in 0..shot.eye.height {
         for x in 0..shot.eye.width {
             if let Some(patch) = patches.get_mut(shot.hit(x, y).instance as usize) {
-                patch.add(x as i32, y as i32, 1.0);
+                patch.add(x as i32, y as i32);
             }
         }
     }
     patches
 }
 
-fn object_view(shot: &Shot<'_>, index: u32, instance: &Instance, visible: &Patch) -> ObjectView {
-    let eye = &shot.eye;
-    let reach = reach(eye, instance);
-    let inside = inside_patch(shot, index, instance, reach);
-    let whole = inside.pixels + outside_pixels(eye, instance, reach);
+fn object_view(shot: &Shot<'_>, index: u32, instance: &Instance, visible: Patch) -> ObjectView {
+    let reach = reach(&shot.eye, instance);
+    let inside = visible.union(hidden_patch(shot, index, reach));
+    let whole = inside.pixels + outside_pixels(shot, index, reach);
     let visibility = if whole > 0.0 {
         visible.pixels / whole
     } else {
@@ -127,61 +129,39 @@ fn reach(eye: &Eye, instance: &Instance) -> (IVec2, IVec2) {
     (first, last)
 }
 
-fn meets(eye: &Eye, instance: &Instance, x: i32, y: i32) -> bool {
-    let ray = eye.ray(Vec2::new(x as f32 + 0.5, y as f32 + 0.5));
-    instance.blocks(&ray)
-}
-
-/// The whole object within the image.
-fn inside_patch(
-    shot: &Shot<'_>,
-    index: u32,
-    instance: &Instance,
-    (low, high): (IVec2, IVec2),
-) -> Patch {
-    let eye = &shot.eye;
-    let (width, height) = (eye.width as i32, eye.height as i32);
-    let (low, high) = (low.max(IVec2::ZERO), high.min(IVec2::new(width, height)));
-    let row = |y: i32| {
-        let mut patch = Patch::EMPTY;
-        for x in low.x..high.x {
-            // Where it is visible, there is no need to look again.
-            let visible = shot.hit(x as u32, y as u32).instance == index;
-            if visible || meets(eye, instance, x, y) {
-                patch.add(x, y, 1.0);
-            }
-        }
-        patch
-    };
-    (low.y..high.y)
-        .into_par_iter()
-        .map(row)
+/// The part of an object that something hides, within the image.
+fn hidden_patch(shot: &Shot<'_>, index: u32, (low, high): (IVec2, IVec2)) -> Patch {
+    let size = UVec2::new(shot.eye.width, shot.eye.height);
+    let [low, high] = [low, high].map(|at| at.max(IVec2::ZERO).as_uvec2().min(size));
+    silhouette(shot.tracer, shot.eye, index, low.x..high.x, low.y..high.y)
+        .filter(|&(x, y)| shot.hit(x, y).instance != index)
+        .fold(
+            || Patch::EMPTY,
+            |mut patch, (x, y)| {
+                patch.add(x as i32, y as i32);
+                patch
+            },
+        )
         .reduce(|| Patch::EMPTY, Patch::union)
 }
 
 /// About how many pixels the object covers outside the image.
-fn outside_pixels(eye: &Eye, instance: &Instance, (low, high): (IVec2, IVec2)) -> f64 {
-    let size = IVec2::new(eye.width as i32, eye.height as i32);
+fn outside_pixels(shot: &Shot<'_>, index: u32, (low, high): (IVec2, IVec2)) -> f64 {
+    let size = IVec2::new(shot.eye.width as i32, shot.eye.height as i32);
     if low.cmpge(IVec2::ZERO).all() && high.cmple(size).all() {
         return 0.0;
     }
-    let extent = (high - low).max(IVec2::ZERO).as_vec2();
-    let stride = (extent.x * extent.y / MAX_OUTSIDE_SAMPLES)
-        .sqrt()
-        .ceil()
-        .max(1.0) as i32;
-    let row = |k: i32| {
-        let y = low.y + k * stride;
-        let mut covered = 0_u32;
-        for x in (low.x..high.x).step_by(stride as usize) {
-            let in_image = x >= 0 && y >= 0 && x < size.x && y < size.y;
-            if !in_image && meets(eye, instance, x, y) {
-                covered += 1;
-            }
-        }
-        covered
+    let extent = (high - low).max(IVec2::ZERO).as_uvec2();
+    let samples = extent.as_vec2().element_product();
+    let stride = (samples / MAX_OUTSIDE_SAMPLES).sqrt().ceil().max(1.0) as u32;
+    let [columns, rows] = extent.to_array().map(|pixels| pixels.div_ceil(stride));
+    let eye = shot.eye.coarse(low, stride, UVec2::new(columns, rows));
+    let is_outside = |(column, row): &(u32, u32)| {
+        let at = low + IVec2::new((column * stride) as i32, (row * stride) as i32);
+        at.cmplt(IVec2::ZERO).any() || at.cmpge(size).any()
     };
-    let rows = ((high.y - low.y).max(0) + stride - 1) / stride;
-    let covered: u32 = (0..rows).into_par_iter().map(row).sum();
-    f64::from(covered) * f64::from(stride) * f64::from(stride)
+    let covered = silhouette(shot.tracer, eye, index, 0..columns, 0..rows)
+        .filter(is_outside)
+        .count();
+    covered as f64 * f64::from(stride) * f64::from(stride)
 }

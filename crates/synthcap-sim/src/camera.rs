@@ -1,6 +1,6 @@
 //! Pinhole cameras: what is stored of them, and what rays need of them.
 
-use glam::{Vec2, Vec3A};
+use glam::{IVec2, UVec2, Vec2, Vec3A};
 use synthcap::{CameraName, Intrinsics, Transform};
 
 use crate::{convert, tree::Ray};
@@ -50,6 +50,20 @@ impl Eye {
             principal: Vec2::new(lens.cx as f32, lens.cy as f32),
             width,
             height,
+        }
+    }
+
+    /// Sees every so many pixels of this one, in each direction, from a pixel on, which
+    /// may lie outside the image.
+    pub(crate) fn coarse(&self, from: IVec2, stride: u32, size: UVec2) -> Self {
+        let stride = stride as f32;
+        let half = Vec2::splat(0.5);
+        Self {
+            focal: self.focal / stride,
+            principal: (self.principal - from.as_vec2() - half) / stride + half,
+            width: size.x,
+            height: size.y,
+            ..*self
         }
     }
 

@@ -16,6 +16,7 @@ mod patch;
 mod raster;
 mod shade;
 mod sight;
+mod silhouette;
 
 use std::ops::Range;
 
@@ -28,6 +29,7 @@ pub(crate) use self::{
     labels::{depth, ids, normals},
     past::Before,
     shade::Shader,
+    silhouette::silhouette,
 };
 use crate::{
     camera::{Eye, pixel_center},
@@ -79,7 +81,7 @@ impl Block {
     }
 
     /// Its pixels, row by row.
-    fn pixels(&self) -> impl Iterator<Item = (u32, u32)> {
+    fn pixels(&self) -> impl Iterator<Item = (u32, u32)> + use<> {
         let columns = self.x.clone();
         let rows = self.y.clone();
         rows.flat_map(move |y| columns.clone().map(move |x| (x, y)))

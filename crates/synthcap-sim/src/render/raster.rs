@@ -42,10 +42,7 @@ pub(super) fn survey<'a>(
     places: &'a [Vec2],
 ) -> Canvas<'a> {
     let mut canvas = Canvas::new(tracer, *eye, block, places);
-    let region = |depth| {
-        let frustum = Region::frustum(eye, block.low(), block.high(), depth);
-        frustum.grown(tracer.margin())
-    };
+    let region = |depth| part_seen(tracer, eye, block, depth);
     let mut instances = Vec::new();
     tracer.visit_region(&region(f32::INFINITY), |index| {
         instances.push((canvas.least_depth(index), index));
@@ -61,6 +58,25 @@ pub(super) fn survey<'a>(
         }
     }
     canvas
+}
+
+/// Finds out where an eye's rays through places in each pixel of a block meet one
+/// instance, whatever stands before it.
+pub(super) fn survey_one<'a>(
+    tracer: &'a Tracer,
+    eye: &Eye,
+    block: &Block,
+    places: &'a [Vec2],
+    index: u32,
+) -> Canvas<'a> {
+    let mut canvas = Canvas::new(tracer, *eye, block, places);
+    canvas.draw(index, &part_seen(tracer, eye, block, f32::INFINITY));
+    canvas
+}
+
+/// What can be seen in a block up to a depth, with some room for rounding.
+fn part_seen(tracer: &Tracer, eye: &Eye, block: &Block, depth: f32) -> Region {
+    Region::frustum(eye, block.low(), block.high(), depth).grown(tracer.margin())
 }
 
 /// An eye in an instance's own space, for image positions from `low` on.
@@ -374,6 +390,13 @@ impl<'a> Canvas<'a> {
                 draw(1, row);
             }
         }
+    }
+
+    /// Whether the ray through one of the places meets anything in a pixel, which is
+    /// counted from the block's first.
+    pub(super) fn shows(&self, place: usize, x: usize, y: usize) -> bool {
+        let (cell, group, lane) = self.index(place, x, y);
+        self.found[cell][group][lane] != NONE
     }
 
     /// What the ray through one of the places meets in a pixel, which is counted

@@ -1,0 +1,80 @@
+//! Where an eye would see one object if it were alone.
+
+use std::ops::Range;
+
+use glam::Vec2;
+use rayon::prelude::*;
+
+use super::{Block, raster};
+use crate::{camera::Eye, trace::Tracer};
+
+/// Pixels are looked at in tiles of this size in each direction.
+const TILE: u32 = 32;
+/// The centre of each pixel.
+const CENTER: [Vec2; 1] = [Vec2::splat(0.5)];
+
+/// Those of an image's pixels whose centres' rays meet an instance, whatever stands
+/// before it; in no order.
+pub(crate) fn silhouette(
+    tracer: &Tracer,
+    eye: Eye,
+    index: u32,
+    x: Range<u32>,
+    y: Range<u32>,
+) -> impl ParallelIterator<Item = (u32, u32)> {
+    let tiles: Vec<Block> = Block { x, y }.split(TILE).collect();
+    tiles.into_par_iter().flat_map_iter(move |tile| {
+        let canvas = raster::survey_one(tracer, &eye, &tile, &CENTER, index);
+        let (left, top) = (tile.x.start, tile.y.start);
+        tile.pixels()
+            .filter(move |(x, y)| canvas.shows(0, (x - left) as usize, (y - top) as usize))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use glam::{IVec2, UVec2};
+
+    use super::*;
+    use crate::{SimConfig, Simulator, camera::CameraPose};
+
+    #[test]
+    fn a_silhouette_is_where_rays_meet_the_object_inside_the_image_and_beyond() {
+        let config = SimConfig {
+            scene: "tabletop".to_owned(),
+            ..SimConfig::default()
+        };
+        let mut simulator = Simulator::new(config).expect("a scene");
+        let tracer = simulator.world.tracer();
+        let stands = synthcap::Vec3::new(-120.0, 90.0, 170.0);
+        let looks_at = synthcap::Vec3::new(0.0, 0.0, 80.0);
+        let pose = CameraPose {
+            transform: synthcap::Transform::look_at(stands, looks_at),
+            intrinsics: synthcap::Intrinsics::from_horizontal_fov(50.0, 161, 90),
+        };
+        let whole = Eye::new(&pose, 161, 90);
+        let (from, stride, size) = (IVec2::new(-100, -77), 3, UVec2::new(120, 80));
+        let coarse = whole.coarse(from, stride, size);
+        let (mut met, mut differ) = (0, 0);
+        for (index, instance) in (0..).zip(tracer.instances()) {
+            let mut compare = |eye: Eye, from: IVec2, stride: i32| {
+                let (width, height) = (eye.width, eye.height);
+                let shown: HashSet<(u32, u32)> =
+                    silhouette(&tracer, eye, index, 0..width, 0..height).collect();
+                for (x, y) in (0..height).flat_map(|y| (0..width).map(move |x| (x, y))) {
+                    let pixel = from + UVec2::new(x, y).as_ivec2() * stride;
+                    let meets = instance.blocks(&whole.ray(pixel.as_vec2() + Vec2::splat(0.5)));
+                    met += usize::from(meets);
+                    differ += usize::from(meets != shown.contains(&(x, y)));
+                }
+            };
+            compare(whole, IVec2::ZERO, 1);
+            compare(coarse, from, stride as i32);
+        }
+        assert!(met > 20_000, "{met}");
+        // Only where a ray grazes an edge may rounding decide.
+        assert!(differ * 2000 < met, "{differ} of {met} differ");
+    }
+}
