@@ -103,6 +103,11 @@ const SPOILS: &[Spoil] = &[
         encoded(reply, proto::Encoding::RgbaPacked, vec![0, 0, 0xff]);
         (image(reply).width, image(reply).height) = (1 << 16, 1 << 16);
     },
+    // No pixels, but rows of gigabytes.
+    |reply| {
+        encoded(reply, proto::Encoding::RgbaPacked, vec![0]);
+        (image(reply).width, image(reply).height) = (u32::MAX, 0);
+    },
     // A good picture that lost what nobody allowed it to lose.
     |reply| {
         let mut jpeg = Vec::new();

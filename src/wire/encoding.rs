@@ -250,6 +250,12 @@ pub(crate) fn decode(
         )));
     }
     let pixels = u64::from(image.width) * u64::from(image.height);
+    if pixels == 0 {
+        return Err(WireError::new(format!(
+            "the {modality} image states {} encoded bytes, but is {}x{}",
+            info.encoded_bytes, image.width, image.height
+        )));
+    }
     let raw_bytes = pixels.saturating_mul(modality.bytes_per_pixel() as u64);
     if raw_bytes > limit {
         return Err(WireError::new(format!(

@@ -131,6 +131,8 @@ pub(crate) fn decode(
     let predictor = Predictor::ALL.get(usize::from(number));
     let predictor = *predictor.ok_or(Malformed::new("a plane has a predictor of no number"))?;
     let mut reader = Reader::new(data);
+    // Of no rows any width may be said.
+    let width = if height == 0 { 0 } else { width };
     let (mut above, mut row): (Row, Row) = (vec![0; width + 1], vec![0; width + 1]);
     let mut residuals = vec![0; width + 2 * GROUP];
     let mut waiting = 0;

@@ -87,6 +87,8 @@ pub fn encode(width: usize, pixels: &[[u8; CHANNELS]], out: &mut Vec<u8>) {
 pub fn decode(width: usize, data: &[u8], pixels: &mut [[u8; CHANNELS]]) -> Result<(), Malformed> {
     check_width(width, pixels.len())?;
     let mut reader = Reader { data, zeros: 0 };
+    // Of no rows any width may be said.
+    let width = if pixels.is_empty() { 0 } else { width };
     let mut row = vec![[0; CHANNELS]; width];
     let mut misses = rows(width + 2 * GROUP);
     let mut waiting = 0;

@@ -65,6 +65,14 @@ proptest! {
 }
 
 #[test]
+fn an_image_without_pixels_takes_nothing_however_wide_it_says_it_is() {
+    for data in [&[][..], &[0], &[0, 0, 0], &[1, 0x48, 0xff, 0, 0, 0, 0, 0]] {
+        let results = decode_all(usize::MAX / 8, 0, data);
+        assert!(results.iter().any(Result::is_err), "{data:?}");
+    }
+}
+
+#[test]
 fn every_cut_is_noticed() {
     let metres: Vec<_> = (0..99).map(|i| (i as f32).sqrt()).collect();
     let mut data = Vec::new();
