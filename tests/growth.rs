@@ -8,7 +8,7 @@ use std::{sync::Mutex, time::Duration};
 use common::{TinyEngine, serve};
 use futures_util::stream;
 use synthcap::{
-    CaptureSet, Client, Delivery, Dialer, ErrorKind, Modality, Vec3,
+    CaptureSet, Client, Delivery, Dialer, ErrorKind, Modality, ServerLimits, Vec3,
     proto::{self, ue_synth_service_client::UeSynthServiceClient as Stub},
     server::{
         Server,
@@ -95,6 +95,57 @@ async fn a_subscription_that_is_not_read_costs_others_nothing() -> TestResult {
     }
     let frames = client.stats().frames;
     assert!(frames <= 1 + 3 + 3, "{frames} frames came");
+    Ok(())
+}
+
+#[tokio::test]
+async fn pushes_wait_for_a_client_that_does_not_read_whatever_credit_it_gave() -> TestResult {
+    let valid = serve(TinyEngine::default()).await;
+    let client = Client::connect(valid.url()).await?;
+    let limits = client.server_info().expect("it is ours").limits;
+    let limits = ServerLimits {
+        max_in_flight: 4,
+        ..limits
+    };
+    let builder = Server::builder(TinyEngine::default()).paused(true);
+    let server = builder.limits(limits).start().await?;
+
+    let channel = tonic::transport::Endpoint::new(server.url())?
+        .connect()
+        .await?;
+    let mut stub = Stub::new(channel);
+    let (requests, incoming) = tokio::sync::mpsc::unbounded_channel();
+    let view = proto::CaptureView {
+        width: 512,
+        height: 512,
+        modalities: vec![proto::Modality::Rgb as i32],
+        ..Default::default()
+    };
+    requests.send(proto::ActionRequest {
+        request_id: "pushes".to_owned(),
+        action: Some(proto::action_request::Action::Subscribe(
+            proto::SubscribeRequest {
+                views: vec![view],
+                credits: u32::MAX,
+                ..Default::default()
+            },
+        )),
+    })?;
+    let incoming = tokio_stream::wrappers::UnboundedReceiverStream::new(incoming);
+    let mut unread = stub.control_stream(incoming).await?.into_inner();
+    let subscribed = unread.message().await?.expect("a reply");
+    assert_eq!(subscribed.request_id, "pushes");
+
+    let other = Client::connect(server.url()).await?;
+    other.step(300).await?;
+    // The stream ends when nothing more is asked, and brings what waited.
+    drop(requests);
+    let mut pushed = 0;
+    while unread.message().await?.is_some() {
+        pushed += 1;
+    }
+    // Those in flight, and what windows and buffers on the way hold.
+    assert!((1..40).contains(&pushed), "{pushed} images were made");
     Ok(())
 }
 

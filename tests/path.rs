@@ -1,10 +1,21 @@
 //! The whole path over a real socket: client, stream, server kit, engine.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
 use crate::common::{TinyEngine, serve};
 use synthcap::{
-    CaptureSet, Client, ErrorCode, ErrorKind, Modality, ModalitySet, PartialTransform, Rotator,
-    Tick, Transform, Vec3,
+    CameraName, CameraState, CaptureSet, Client, ErrorCode, ErrorKind, Modality, ModalitySet,
+    PartialTransform, Rotator, ServerLimits, Tick, Transform, Vec3,
+    proto::{self, ue_synth_service_client::UeSynthServiceClient as Stub},
+    server::{Captured, Engine, EngineError, EngineInfo, ResolvedView, Server, ServerHandle},
 };
+use tonic::transport::{Channel, Endpoint};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
@@ -81,6 +92,125 @@ async fn a_batch_with_a_wrong_item_changes_nothing() -> TestResult {
     let pose = camera.transform().await?;
     assert_eq!(pose.location, Vec3::ZERO);
     assert_eq!(pose.stamp.tick, Some(Tick::new(0)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_that_could_not_be_checked_as_a_whole_changes_nothing() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = Client::connect(server.url()).await?;
+    let camera = client.camera("side");
+    camera.create(PartialTransform::default()).await?;
+
+    let mut batch = client.batch();
+    batch.add(client.step(1));
+    batch.add(client.reset(Some(3)));
+    // It would be gone by then.
+    batch.add(camera.rgb());
+    let error = batch.run().await.expect_err("who knows what is there");
+    let kind = ErrorKind::Rejected(ErrorCode::InvalidArgument);
+    assert_eq!(error.kind(), kind);
+    assert!(error.to_string().contains("batch item 1"), "{error}");
+    assert_eq!(camera.rgb().await?.tick(), Some(Tick::new(0)));
+
+    let mut batch = client.batch();
+    (0..11).for_each(|_| drop(batch.add(client.step(10_000))));
+    let error = batch.run().await.expect_err("too long for one request");
+    assert_eq!(error.kind(), kind);
+    assert_eq!(camera.rgb().await?.tick(), Some(Tick::new(0)));
+
+    let mut batch = client.batch();
+    batch.add(client.step(1));
+    batch.add(client.reset(Some(3)));
+    batch.run().await?;
+    assert!(camera.rgb().await.is_err());
+    let frame = client.default_camera().rgb().await?;
+    assert_eq!(frame.tick(), Some(Tick::new(0)));
+    Ok(())
+}
+
+/// A client without anything of ours.
+async fn stub(server: &ServerHandle) -> Result<Stub<Channel>, tonic::transport::Error> {
+    let endpoint = Endpoint::from_shared(server.url())?;
+    Ok(Stub::new(endpoint.connect().await?))
+}
+
+/// Panics while the flag is set when somebody wants to know what it has.
+struct Shy(TinyEngine, Arc<AtomicBool>);
+
+impl Engine for Shy {
+    fn info(&self) -> EngineInfo {
+        self.0.info()
+    }
+    fn cameras(&self) -> Vec<CameraState> {
+        let hides = self.1.load(Ordering::Relaxed);
+        assert!(!hides, "nobody looks at me");
+        self.0.cameras()
+    }
+    fn tick(&mut self) -> Duration {
+        self.0.tick()
+    }
+    fn set_camera_transform(
+        &mut self,
+        camera: &CameraName,
+        transform: &PartialTransform,
+    ) -> Result<(), EngineError> {
+        self.0.set_camera_transform(camera, transform)
+    }
+    fn capture(&mut self, views: &[ResolvedView], scene: bool) -> Result<Captured, EngineError> {
+        self.0.capture(views, scene)
+    }
+}
+
+#[tokio::test]
+async fn an_engine_that_panics_when_described_is_there_for_the_next_request() -> TestResult {
+    let hides = Arc::new(AtomicBool::new(false));
+    let engine = Shy(TinyEngine::default(), hides.clone());
+    let server = Server::builder(engine).paused(true).start().await?;
+    let client = Client::connect(server.url()).await?;
+    hides.store(true, Ordering::Relaxed);
+    let mut stub = stub(&server).await?;
+    let status = stub.get_server_info(()).await.expect_err("it panicked");
+    assert_eq!(status.code(), tonic::Code::Internal);
+    assert!(status.message().contains("nobody looks at me"), "{status}");
+    hides.store(false, Ordering::Relaxed);
+    client.default_camera().rgb().await?;
+    stub.get_server_info(()).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn limits_under_which_nobody_could_ask_anything_are_refused() -> TestResult {
+    let valid = serve(TinyEngine::default()).await;
+    let client = Client::connect(valid.url()).await?;
+    let limits = client.server_info().expect("it is ours").limits;
+    let invalid = ServerLimits {
+        max_in_flight: 0,
+        ..limits
+    };
+    let builder = Server::builder(TinyEngine::default());
+    let error = builder.limits(invalid).start().await.expect_err("nothing");
+    assert!(error.to_string().contains("max_in_flight"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_colour_that_is_no_number_never_reaches_the_engine() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let mut stub = stub(&server).await?;
+    let reply = stub.set_lighting(proto::SetLightingRequest {
+        intensity: 1.0,
+        color: Some(proto::Vector3 {
+            x: f32::NAN,
+            ..Default::default()
+        }),
+        ..Default::default()
+    });
+    let reply = reply.await?.into_inner();
+    assert!(
+        !reply.success && reply.message.contains("colour"),
+        "{reply:?}"
+    );
     Ok(())
 }
 

@@ -36,6 +36,25 @@ async fn every_due_capture_comes_in_order_when_it_is_read_in_time() -> TestResul
 }
 
 #[tokio::test]
+async fn any_rate_is_served_and_no_server_falls_over_it() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = Client::connect(server.url()).await?;
+    let set = depth_of(&client.default_camera());
+    client.step(50_000).await?;
+    for rate_hz in [1e-300, 1e-20, 1e9, f64::MAX] {
+        let mut frames = client
+            .subscribe(set.clone())
+            .rate_hz(rate_hz)
+            .open()
+            .await?;
+        frames.next().await.expect("the client lives")?;
+        client.step(1).await?;
+    }
+    client.default_camera().rgb().await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_slow_lossless_reader_is_told_what_is_missing() -> TestResult {
     let server = serve(TinyEngine::default()).await;
     let client = Client::connect(server.url()).await?;

@@ -80,6 +80,9 @@ impl Batch {
 
     /// The batch as one request. It fails as a whole, with the index of the item
     /// at fault in the message, and then nothing was executed.
+    ///
+    /// A reset can only come last, for which cameras and objects there are after it is
+    /// not known before; send what is to follow as a batch of its own.
     pub fn run(self) -> Request<BatchReplies> {
         if let Some(error) = self.refused {
             return Request::refused(&self.inner, error, replies);

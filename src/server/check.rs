@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use super::{Captured, EngineError, EngineInfo, ResolvedView, catalog::Catalog};
 use crate::{
     Capability, CaptureSet, Command, Lens, Modality, ModalitySet, PartialTransform, ServerLimits,
-    View, frame::PixelData,
+    Vec3, View, frame::PixelData,
 };
 
-/// The most ticks that one step may take, so that no request holds the engine
-/// for ever.
+/// The most ticks that one request may take, so that none holds the engine for ever.
 pub(super) const MAX_STEP_TICKS: u32 = 100_000;
 
 /// What commands are checked against.
@@ -92,6 +91,7 @@ impl Rules<'_> {
             Command::SetLighting(light) => {
                 self.needs(Capability::Lighting)?;
                 finite(&light.transform)?;
+                color("the light's colour", light.color)?;
                 factor("the light's intensity", light.intensity)
             }
             Command::SetEnvironment(environment) => {
@@ -99,6 +99,7 @@ impl Rules<'_> {
                 if environment.weather.is_some() {
                     self.needs(Capability::Weather)?;
                 }
+                color("the sun's colour", environment.sun_color)?;
                 environment
                     .sun_intensity
                     .map_or(Ok(()), |value| factor("the sun's intensity", value))?;
@@ -222,6 +223,38 @@ fn finite(transform: &PartialTransform) -> Result<(), EngineError> {
     Err(EngineError::invalid(
         "the transform holds a number that is infinite or not a number",
     ))
+}
+
+fn color(what: &str, value: Option<Vec3>) -> Result<(), EngineError> {
+    if value.is_none_or(Vec3::is_finite) {
+        return Ok(());
+    }
+    let message = format!("{what} holds a number that is infinite or not a number");
+    Err(EngineError::invalid(message))
+}
+
+/// What must hold of a batch as a whole; what is wrong is named by its index.
+pub(super) fn batch(commands: &[Command]) -> Result<(), (usize, EngineError)> {
+    let mut ticks = 0_u32;
+    for (index, command) in commands.iter().enumerate() {
+        match command {
+            Command::Reset { .. } if index + 1 < commands.len() => {
+                // What follows is checked before anything runs, by names that only a
+                // reset would tell.
+                let message = "a reset must be the last of its batch, for which cameras and \
+                               objects there are after it is not known; send the rest in a \
+                               batch of its own";
+                return Err((index, EngineError::invalid(message)));
+            }
+            Command::Step { ticks: more } => ticks = ticks.saturating_add(*more),
+            _ => {}
+        }
+        if ticks > MAX_STEP_TICKS {
+            let message = format!("steps of {ticks} ticks are more than {MAX_STEP_TICKS}");
+            return Err((index, EngineError::invalid(message)));
+        }
+    }
+    Ok(())
 }
 
 fn factor(what: &str, value: f32) -> Result<(), EngineError> {

@@ -120,7 +120,10 @@ impl<E: Engine> ServerBuilder<E> {
 
     /// What clients may ask at the most. Defaults: images of 8192x8192, requests
     /// of 4 MiB, 1024 requests in flight per stream, 1024 items in a batch, 64
-    /// images in a set.
+    /// images in a set, 256 subscriptions.
+    ///
+    /// A limit of 0 is refused when the server starts, but for subscriptions, of which
+    /// there may be none.
     pub fn limits(mut self, limits: ServerLimits) -> Self {
         self.limits = limits;
         self
@@ -200,7 +203,7 @@ impl<E: Engine> ServerBuilder<E> {
     /// # Errors
     ///
     /// When the address is unknown, in use, or public without protection; when
-    /// the files of TLS cannot be used.
+    /// the files of TLS cannot be used; when a limit is 0.
     pub async fn start(self) -> Result<ServerHandle, ServerError> {
         if let Some(path) = self.address.strip_prefix("unix:") {
             let path = path.trim_start_matches("//").to_owned();
@@ -269,7 +272,7 @@ impl<E: Engine> ServerBuilder<E> {
     ///
     /// # Errors
     ///
-    /// When the files of TLS cannot be used.
+    /// When the files of TLS cannot be used, or a limit is 0.
     pub fn start_on<S, IO>(self, connections: S) -> Result<ServerHandle, ServerError>
     where
         S: Stream<Item = io::Result<IO>> + Send + 'static,
@@ -287,6 +290,7 @@ impl<E: Engine> ServerBuilder<E> {
         connections: impl Stream<Item = io::Result<BoxedStream>> + Send + 'static,
         shared: Option<SharedMemoryLimits>,
     ) -> Result<ServerHandle, ServerError> {
+        usable(&self.limits)?;
         let (stop, stopping) = watch::channel(false);
         let (end, ended) = watch::channel(false);
         let entrance = Entrance {
@@ -371,6 +375,24 @@ impl<E: Engine> ServerBuilder<E> {
 
 /// The address of a server that has none.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// Limits under which a server would answer nobody are a mistake.
+fn usable(limits: &ServerLimits) -> Result<(), ServerError> {
+    let each = [
+        ("max_width", u64::from(limits.max_width)),
+        ("max_height", limits.max_height.into()),
+        ("max_message_bytes", limits.max_message_bytes),
+        ("max_in_flight", limits.max_in_flight.into()),
+        ("max_batch_items", limits.max_batch_items.into()),
+        ("max_set_images", limits.max_set_images.into()),
+    ];
+    match each.into_iter().find(|(_, limit)| *limit == 0) {
+        Some((name, _)) => Err(ServerError(format!(
+            "the limit {name} is 0, under which nothing could be asked; give at least 1"
+        ))),
+        None => Ok(()),
+    }
+}
 
 fn unusable(error: io::Error) -> ServerError {
     ServerError(format!("cannot serve: {error}"))

@@ -6,6 +6,7 @@ use super::PixelBuffers;
 use crate::{
     CameraName, CameraState, Capability, Command, Environment, ErrorCode, Intrinsics, Lens, Light,
     ModalitySet, ObjectName, PartialTransform, Pixels, SceneQuery, SceneState, Transform,
+    wire::reply::Failure,
 };
 
 /// A simulator.
@@ -348,3 +349,13 @@ impl fmt::Display for EngineError {
 }
 
 impl Error for EngineError {}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        Self {
+            code: error.code,
+            message: error.message,
+            batch_index: None,
+        }
+    }
+}

@@ -119,7 +119,7 @@ impl<E: Engine> Executor<E> {
         if accepted {
             self.subscriptions.add(subscription, control, sink);
         }
-        let result = result.map(|()| done("subscribed")).map_err(failure);
+        let result = result.map(|()| done("subscribed")).map_err(Failure::from);
         Ran::One(result, self.clock.stamp(received))
     }
 
@@ -138,7 +138,15 @@ impl<E: Engine> Executor<E> {
     }
 
     /// What the server says of itself.
-    pub(super) fn describe(&self) -> ServerInfo {
+    ///
+    /// # Errors
+    ///
+    /// When the engine panics.
+    pub(super) fn describe(&mut self) -> Result<ServerInfo, EngineError> {
+        self.guarded(|this| Ok(this.info_now()))
+    }
+
+    fn info_now(&self) -> ServerInfo {
         let info = self.engine.info();
         let mut capabilities = PROVIDED.to_vec();
         let others = info.capabilities.into_iter();
@@ -195,11 +203,11 @@ impl<E: Engine> Executor<E> {
                         .map_err(|(_, error)| error)?;
                     this.execute(&command)
                 });
-                Ran::One(result.map_err(failure), self.clock.stamp(received))
+                Ran::One(result.map_err(Failure::from), self.clock.stamp(received))
             }
             Runnable::Batch(commands) => {
                 let result = self.guarded(|this| Ok(this.run_batch(&commands, received)));
-                let result = result.unwrap_or_else(|error| Err(failure(error)));
+                let result = result.unwrap_or_else(|error| Err(error.into()));
                 Ran::Batch(result, self.clock.stamp(received))
             }
         }
@@ -213,11 +221,12 @@ impl<E: Engine> Executor<E> {
         let most = self.limits.max_batch_items as usize;
         if commands.len() > most {
             let message = format!("a batch of {} is over the limit of {most}", commands.len());
-            return Err(failure(EngineError::invalid(message)));
+            return Err(EngineError::invalid(message).into());
         }
-        self.check_all(commands).map_err(|(index, error)| Failure {
+        let checked = check::batch(commands).and_then(|()| self.check_all(commands));
+        checked.map_err(|(index, error)| Failure {
             batch_index: Some(index as u32),
-            ..failure(error)
+            ..error.into()
         })?;
         let mut answers = Vec::with_capacity(commands.len());
         for (index, command) in commands.iter().enumerate() {
@@ -458,14 +467,6 @@ const PROVIDED: [Capability; 5] = [
 
 fn done(message: &str) -> Answer {
     Answer::Done(message.to_owned())
-}
-
-fn failure(error: EngineError) -> Failure {
-    Failure {
-        code: error.code,
-        message: error.message,
-        batch_index: None,
-    }
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

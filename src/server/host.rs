@@ -20,8 +20,7 @@ use super::{
     subscriptions::{Control, Sink},
 };
 use crate::{
-    Capability, Command, ErrorCode, ServerInfo, ServerLimits, Subscription,
-    wire::reply::{Failure, Meta},
+    Capability, Command, ErrorCode, ServerInfo, ServerLimits, Subscription, wire::reply::Meta,
 };
 
 /// Where the outcome of a request goes.
@@ -102,7 +101,7 @@ pub(super) enum Job {
         received: Duration,
         reply: Box<dyn Reply>,
     },
-    Describe(oneshot::Sender<ServerInfo>),
+    Describe(oneshot::Sender<Result<ServerInfo, EngineError>>),
     /// A subscription has got credits.
     Credits,
     Stop,
@@ -285,15 +284,24 @@ impl Host {
         let _ = self.hand_over(&mut vec![Job::Credits]);
     }
 
-    /// What the server says of itself; `None` while it stops or its queue is full.
-    pub(super) async fn describe(&self) -> Option<ServerInfo> {
+    /// What the server says of itself.
+    ///
+    /// # Errors
+    ///
+    /// When it stops, its queue is full, or the engine panics.
+    pub(super) async fn describe(&self) -> Result<ServerInfo, EngineError> {
         let (sender, info) = oneshot::channel();
-        self.hand_over(&mut vec![Job::Describe(sender)]).ok()?;
-        let mut info = info.await.ok()?;
+        let unavailable = || {
+            let message = "the server is stopping or full";
+            EngineError::new(ErrorCode::Unavailable, message)
+        };
+        let asked = self.hand_over(&mut vec![Job::Describe(sender)]);
+        asked.map_err(|_| unavailable())?;
+        let mut info = info.await.unwrap_or_else(|_| Err(unavailable()))?;
         if self.separates_replies() {
             info.capabilities.push(Capability::SeparateReplies);
         }
-        Some(info)
+        Ok(info)
     }
 
     /// Whether replies to commands may go over connections of their own. Not where
@@ -308,15 +316,6 @@ impl Host {
             // A thread that is gone has stopped already.
             jobs.force(Job::Stop);
         }
-    }
-}
-
-/// What is told of an error of the engine.
-pub(super) fn failure(error: EngineError) -> Failure {
-    Failure {
-        code: error.code,
-        message: error.message,
-        batch_index: None,
     }
 }
 

@@ -15,8 +15,7 @@ use crate::proto::FrameResponse;
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) message: FrameResponse,
-    /// The place in flight that is free once the message is sent; pushes have
-    /// none, for they are bounded by their credits.
+    /// The place in flight that is free once the message is sent.
     pub(super) place: Option<Place>,
 }
 
@@ -70,14 +69,26 @@ impl Shared {
     }
 }
 
-/// A request's place among those in flight; free when dropped.
+/// The place of a request, or of what a subscription pushes, among those in flight;
+/// free when dropped.
 #[derive(Debug)]
-pub(super) struct Place(Arc<Shared>);
+pub(super) struct Place(Option<Arc<Shared>>);
+
+impl Place {
+    /// Frees it as if it had never been taken: whoever waits for one is not woken.
+    pub(super) fn give_back(mut self) {
+        if let Some(shared) = self.0.take() {
+            shared.places.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if self.0.places.fetch_add(1, Ordering::AcqRel) == 0 {
-            self.0.wake_room();
+        if let Some(shared) = self.0.take()
+            && shared.places.fetch_add(1, Ordering::AcqRel) == 0
+        {
+            shared.wake_room();
         }
     }
 }
@@ -128,18 +139,24 @@ impl Writer {
         self.0.shared.left.load(Ordering::Acquire)
     }
 
-    /// Takes a place. Only one task may do so.
-    pub(super) fn poll_place(&self, cx: &Context<'_>) -> Poll<Place> {
+    /// Takes a place, if one is free.
+    pub(super) fn place(&self) -> Option<Place> {
         let shared = &self.0.shared;
-        if shared.places.load(Ordering::Acquire) == 0 {
+        let take = |free: usize| free.checked_sub(1);
+        let taken = shared
+            .places
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, take);
+        taken.is_ok().then(|| Place(Some(shared.clone())))
+    }
+
+    /// Takes a place. Only one task may wait for one.
+    pub(super) fn poll_place(&self, cx: &Context<'_>) -> Poll<Place> {
+        let place = self.place().or_else(|| {
             self.wake_on_change(cx);
             // One may have come free since.
-            if shared.places.load(Ordering::Acquire) == 0 {
-                return Poll::Pending;
-            }
-        }
-        shared.places.fetch_sub(1, Ordering::AcqRel);
-        Poll::Ready(Place(shared.clone()))
+            self.place()
+        });
+        place.map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Wakes the task when a place comes free or the client leaves.
@@ -219,5 +236,45 @@ impl Drop for Reader {
         let unsent = std::mem::take(&mut self.0.lock().messages);
         drop(unsent);
         self.0.wake_room();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::task::{ArcWake, waker};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl ArcWake for Wakes {
+        fn wake_by_ref(wakes: &Arc<Self>) {
+            wakes.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn who_waits_is_woken_by_a_place_that_comes_free_but_not_by_one_given_back() {
+        let wakes = Arc::new(Wakes::default());
+        let waker = waker(wakes.clone());
+        let cx = Context::from_waker(&waker);
+        let (writer, _reader) = outbox(1);
+
+        // As a task does that finds no request for the last place, again and again.
+        for _ in 0..3 {
+            writer.wake_on_change(&cx);
+            let Poll::Ready(place) = writer.poll_place(&cx) else {
+                panic!("it is free");
+            };
+            place.give_back();
+        }
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
+
+        let place = writer.place().expect("it is free");
+        assert!(writer.poll_place(&cx).is_pending());
+        drop(place);
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        assert!(writer.poll_place(&cx).is_ready());
     }
 }

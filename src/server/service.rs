@@ -136,7 +136,7 @@ impl UeSynthService for Service {
 
     async fn get_server_info(&self, _: Request<()>) -> Result<Response<proto::ServerInfo>, Status> {
         let info = self.host.describe().await;
-        let mut info = info.ok_or_else(|| Status::unavailable("the server is stopping or full"))?;
+        let mut info = info.map_err(|error| unary::status(error.into()))?;
         info.shared_memory_socket = self.side_socket.as_ref().map(|it| it.name().to_owned());
         let now = info_out::nanos(wall_clock());
         Ok(Response::new(info_out::encode(info, now)))

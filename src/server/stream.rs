@@ -6,7 +6,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
@@ -21,7 +21,7 @@ use super::{
     encode::{self, Lane},
     executor::{Ran, Runnable},
     faults::Wire,
-    host::{Host, Interest, Job, Reply, Work, failure, unexecuted},
+    host::{Host, Interest, Job, Reply, Work, unexecuted},
     outbox::{Outgoing, Place, Reader, WeakWriter, Writer, outbox},
     send::ReplyBody,
     shared::Slots,
@@ -104,7 +104,8 @@ pub(super) fn serve(
         caller,
         slots,
     } = serving;
-    let (writer, reader) = outbox(host.limits.max_in_flight as usize);
+    let most = host.limits.max_in_flight as usize;
+    let (writer, reader) = outbox(most);
     let named = writer.downgrade();
     let host_encoders = host.encoders.clone();
     let session = Session {
@@ -115,7 +116,7 @@ pub(super) fn serve(
         jobs: Vec::with_capacity(PER_TURN),
         taken: 0,
         subscribed: Arc::default(),
-        cancelled: Arc::default(),
+        cancelled: Arc::new(Cancelled::new(most)),
         slots: slots.clone(),
     };
     tokio::spawn(session.read(requests, stopping));
@@ -140,23 +141,41 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Requests that were given up before they began.
 ///
 /// Requests are run in the order in which they were taken in. So a note that was
-/// made when so many had been taken in has no object left when a later one runs,
-/// and goes: there are never more of them than requests that wait.
-#[derive(Debug, Default)]
+/// made when so many had been taken in has no object left when a later one has begun,
+/// and goes. Of the others there are no more than places in flight.
+#[derive(Debug)]
 struct Cancelled {
+    most: usize,
+    /// The number of the request that began last.
+    begun: AtomicU64,
     count: AtomicUsize,
     notes: Mutex<Vec<(u64, String)>>,
 }
 
 impl Cancelled {
+    fn new(most: usize) -> Self {
+        Self {
+            most,
+            begun: AtomicU64::new(0),
+            count: AtomicUsize::new(0),
+            notes: Mutex::default(),
+        }
+    }
+
     fn note(&self, taken: u64, id: String) {
         let mut notes = lock(&self.notes);
-        notes.push((taken, id));
+        let begun = self.begun.load(Ordering::Acquire);
+        notes.retain(|(taken, _)| *taken > begun);
+        // A client that gives up more than it has asked for names nothing that waits.
+        if taken > begun && notes.len() < self.most {
+            notes.push((taken, id));
+        }
         self.count.store(notes.len(), Ordering::Release);
     }
 
-    /// Whether the request with this number was given up.
+    /// Whether the request with this number, which begins now, was given up.
     fn has(&self, number: u64, id: &str) -> bool {
+        self.begun.store(number, Ordering::Release);
         if self.count.load(Ordering::Acquire) == 0 {
             return false;
         }
@@ -175,7 +194,7 @@ struct Session {
     lane: Arc<Lane>,
     /// Taken in and not handed over yet; empty between turns.
     jobs: Vec<Job>,
-    /// How many requests have been taken in.
+    /// How many requests have been taken in that are to be answered.
     taken: u64,
     subscribed: Subscribed,
     cancelled: Arc<Cancelled>,
@@ -209,7 +228,6 @@ impl Session {
 
     /// Takes one request in.
     fn take(&mut self, request: ActionRequest, place: Place) {
-        self.taken += 1;
         let id = request.request_id;
         let asked = match request_in::decode(request.action) {
             Ok(asked) => asked,
@@ -273,14 +291,15 @@ impl Session {
         };
         for job in self.jobs.drain(..) {
             if let Job::Run { reply, .. } = job {
-                let failed = Ran::One(Err(failure(refused.clone())), unexecuted());
+                let failed = Ran::One(Err(refused.clone().into()), unexecuted());
                 drop(reply.send(failed));
             }
         }
         self.writer.flush();
     }
 
-    fn reply(&self, id: String, shape: Shape, place: Place) -> Box<StreamReply> {
+    fn reply(&mut self, id: String, shape: Shape, place: Place) -> Box<StreamReply> {
+        self.taken += 1;
         Box::new(StreamReply {
             id,
             shape,
@@ -322,7 +341,10 @@ fn poll_requests(
             Poll::Pending => break,
         }
     }
-    drop(place);
+    // Nobody waits for it but this task, which would wake itself for ever.
+    if let Some(place) = place {
+        place.give_back();
+    }
     if !turn.is_empty() {
         return Poll::Ready(true);
     }
@@ -360,7 +382,7 @@ struct StreamReply {
 
 impl StreamReply {
     fn refuse(mut self, error: EngineError) {
-        self.fail(failure(error), unexecuted());
+        self.fail(error.into(), unexecuted());
         self.writer.flush();
     }
 
@@ -489,28 +511,34 @@ impl Sink for Pusher {
         PixelBuffers::of(self.slots.clone())
     }
 
-    fn push(&self, number: u64, captured: Result<Answer, EngineError>, meta: Meta) {
+    fn place(&self) -> Option<Place> {
+        self.writer.upgrade()?.place()
+    }
+
+    fn push(&self, number: u64, captured: Result<Answer, EngineError>, meta: Meta, place: Place) {
         let Some(writer) = self.writer.upgrade() else {
             return;
         };
-        let numbered = |mut message: FrameResponse| {
+        let mut place = Some(place);
+        let mut numbered = |mut message: FrameResponse, is_last: bool| {
             if let Some(meta) = &mut message.meta {
                 meta.push_number = number;
             }
-            let place = None;
+            let place = if is_last { place.take() } else { None };
             Outgoing { message, place }
         };
         match captured {
             Ok(answer) => {
                 let responses = reply_out::responses(answer).into_vec();
-                let messages = reply_out::success(&self.id, responses, meta);
-                let messages = messages.map(numbered);
+                let count = responses.len();
+                let messages = reply_out::success(&self.id, responses, meta).enumerate();
+                let messages =
+                    messages.map(|(index, message)| numbered(message, index + 1 == count));
                 self.lane.send(&writer, messages, &self.wanted);
             }
             Err(error) => {
-                let failure = failure(error);
-                let message = reply_out::failed(self.id.clone(), None, failure, meta);
-                self.lane.send(&writer, [numbered(message)], &[]);
+                let message = reply_out::failed(self.id.clone(), None, error.into(), meta);
+                self.lane.send(&writer, [numbered(message, true)], &[]);
             }
         }
         writer.flush();
@@ -520,5 +548,31 @@ impl Sink for Pusher {
 impl Drop for Pusher {
     fn drop(&mut self) {
         lock(&self.subscribed).remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_kept_for_as_long_as_its_request_may_wait_and_they_are_bounded() {
+        let cancelled = Cancelled::new(3);
+        let waiting = || lock(&cancelled.notes).len();
+        // Two were taken in, none has begun.
+        cancelled.note(2, "b".to_owned());
+        assert!(!cancelled.has(1, "a"));
+        assert!(cancelled.has(2, "b"));
+        // Nothing waits that a further note could be about.
+        cancelled.note(2, "b".to_owned());
+        assert_eq!(waiting(), 0);
+
+        for stray in 0..1000 {
+            cancelled.note(3, stray.to_string());
+        }
+        assert_eq!(waiting(), 3);
+        assert!(!cancelled.has(3, "c"));
+        cancelled.note(4, "d".to_owned());
+        assert!(cancelled.has(4, "d"));
     }
 }

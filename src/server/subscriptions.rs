@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{EngineError, PixelBuffers};
+use super::{EngineError, PixelBuffers, outbox::Place};
 use crate::{Answer, CaptureSet, Subscription, wire::reply::Meta};
 
 /// What a client can still change about a request that it has made. Set from the
@@ -49,11 +49,13 @@ impl Control {
 pub(super) trait Sink: Send + 'static {
     /// False when nobody is there any more.
     fn is_open(&self) -> bool;
+    /// Room for one more capture; `None` while too much has not been sent yet.
+    fn place(&self) -> Option<Place>;
     /// Where the images for it are made.
     fn buffers(&self) -> PixelBuffers;
     /// Hands a capture over; never blocks. The number is its place among those
     /// that were due.
-    fn push(&self, number: u64, captured: Result<Answer, EngineError>, meta: Meta);
+    fn push(&self, number: u64, captured: Result<Answer, EngineError>, meta: Meta, place: Place);
 }
 
 /// All subscriptions of a server. Owned by the engine thread.
@@ -64,8 +66,8 @@ pub(super) struct Subscriptions {
 
 struct Open {
     set: CaptureSet,
-    /// `None`: every tick.
-    period: Option<Duration>,
+    /// A nanosecond for every tick: they are longer than that.
+    period: Duration,
     /// Simulation time of the next capture.
     next_due: Duration,
     number: u64,
@@ -85,19 +87,31 @@ impl Open {
         if now < self.next_due {
             return;
         }
-        match self.period {
-            // Any later time will do: ticks are longer than that.
-            None => self.next_due = now + Duration::from_nanos(1),
-            // What a tick longer than the period leaves out is not caught up.
-            Some(period) => {
-                while self.next_due <= now {
-                    self.next_due += period;
-                }
-            }
-        }
+        // What a tick longer than the period leaves out is not caught up.
+        let since = remainder(now - self.next_due, self.period);
+        self.next_due = (now - since).saturating_add(self.period);
         self.number += 1;
         self.owed = true;
     }
+}
+
+/// The time between captures at so many per second, which was checked; 0 for every tick.
+fn period(rate_hz: f64) -> Duration {
+    const SHORTEST: Duration = Duration::from_nanos(1);
+    if rate_hz == 0.0 {
+        return SHORTEST;
+    }
+    // So seldom that it does not fit is never again.
+    let period = Duration::try_from_secs_f64(1.0 / rate_hz).unwrap_or(Duration::MAX);
+    period.max(SHORTEST)
+}
+
+/// What is left of a time after as many whole periods as fit.
+fn remainder(time: Duration, period: Duration) -> Duration {
+    const SECOND: u128 = 1_000_000_000;
+    let nanos = time.as_nanos() % period.as_nanos();
+    // Both fit: they are of no more than `time`.
+    Duration::new((nanos / SECOND) as u64, (nanos % SECOND) as u32)
 }
 
 impl Subscriptions {
@@ -114,12 +128,9 @@ impl Subscriptions {
         sink: Box<dyn Sink>,
     ) {
         control.add_credits(subscription.credits);
-        let rate = subscription.rate_hz;
         self.open.push(Open {
             set: subscription.set,
-            // Shorter than a nanosecond counts as that; the rate was checked.
-            period: (rate > 0.0)
-                .then(|| Duration::from_secs_f64(1.0 / rate).max(Duration::from_nanos(1))),
+            period: period(subscription.rate_hz),
             next_due: Duration::ZERO,
             number: 0,
             owed: false,
@@ -135,8 +146,8 @@ impl Subscriptions {
         }
     }
 
-    /// Captures what is owed and has credit. One that fails ends its
-    /// subscription.
+    /// Captures what is owed, has credit and has room on the way to its client. One
+    /// that fails ends its subscription.
     pub(super) fn serve(
         &mut self,
         now: Duration,
@@ -147,11 +158,14 @@ impl Subscriptions {
                 return false;
             }
             open.note_due(now);
-            if open.owed && open.control.take_credit() {
+            if open.owed
+                && let Some(place) = open.sink.place()
+                && open.control.take_credit()
+            {
                 open.owed = false;
                 let (captured, meta) = capture(&open.set, open.sink.buffers());
                 let failed = captured.is_err();
-                open.sink.push(open.number, captured, meta);
+                open.sink.push(open.number, captured, meta, place);
                 return !failed;
             }
             true
@@ -164,9 +178,29 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::server::outbox::{Writer, outbox};
 
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u64>>>);
+    #[derive(Clone)]
+    struct Log {
+        numbers: Arc<Mutex<Vec<u64>>>,
+        /// What was pushed and not sent.
+        unsent: Arc<Mutex<Vec<Place>>>,
+        outbox: Writer,
+    }
+
+    impl Log {
+        fn new(places: usize) -> Self {
+            Self {
+                numbers: Arc::default(),
+                unsent: Arc::default(),
+                outbox: outbox(places).0,
+            }
+        }
+
+        fn numbers(&self) -> Vec<u64> {
+            self.numbers.lock().expect("no panic").clone()
+        }
+    }
 
     impl Sink for Log {
         fn is_open(&self) -> bool {
@@ -175,13 +209,17 @@ mod tests {
         fn buffers(&self) -> PixelBuffers {
             PixelBuffers::heap()
         }
-        fn push(&self, number: u64, _: Result<Answer, EngineError>, _: Meta) {
-            self.0.lock().expect("no panic").push(number);
+        fn place(&self) -> Option<Place> {
+            self.outbox.place()
+        }
+        fn push(&self, number: u64, _: Result<Answer, EngineError>, _: Meta, place: Place) {
+            self.numbers.lock().expect("no panic").push(number);
+            self.unsent.lock().expect("no panic").push(place);
         }
     }
 
-    fn run(rate_hz: f64, credits: u32, ticks: u32, more: impl Fn(u32, &Control)) -> Vec<u64> {
-        let (log, control) = (Log::default(), Arc::new(Control::default()));
+    fn subscriptions(rate_hz: f64, credits: u32, log: &Log) -> (Subscriptions, Arc<Control>) {
+        let control = Arc::new(Control::default());
         let mut subscriptions = Subscriptions::default();
         let subscription = Subscription {
             rate_hz,
@@ -189,14 +227,23 @@ mod tests {
             ..Subscription::default()
         };
         subscriptions.add(subscription, control.clone(), Box::new(log.clone()));
+        (subscriptions, control)
+    }
+
+    fn serve(subscriptions: &mut Subscriptions, now: Duration) {
+        subscriptions.serve(now, |_, _| {
+            (Ok(Answer::Done(String::new())), Meta::default())
+        });
+    }
+
+    fn run(rate_hz: f64, credits: u32, ticks: u32, more: impl Fn(u32, &Control)) -> Vec<u64> {
+        let log = Log::new(99);
+        let (mut subscriptions, control) = subscriptions(rate_hz, credits, &log);
         for tick in 0..ticks {
             more(tick, &control);
-            let now = Duration::from_millis(10) * tick;
-            subscriptions.serve(now, |_, _| {
-                (Ok(Answer::Done(String::new())), Meta::default())
-            });
+            serve(&mut subscriptions, Duration::from_millis(10) * tick);
         }
-        log.0.lock().expect("no panic").clone()
+        log.numbers()
     }
 
     #[test]
@@ -204,6 +251,33 @@ mod tests {
         assert_eq!(run(50.0, 99, 6, |_, _| ()), [1, 2, 3]);
         assert_eq!(run(1000.0, 99, 3, |_, _| ()), [1, 2, 3]);
         assert_eq!(run(0.0, 99, 3, |_, _| ()), [1, 2, 3]);
+    }
+
+    #[test]
+    fn any_rate_is_kept_at_any_time() {
+        let hour = Duration::from_secs(3600);
+        let cases = [
+            (1e-300, 1),
+            (1e-20, 1),
+            (f64::MIN_POSITIVE, 1),
+            (50.0, 2),
+            (1e9, 4),
+            (f64::MAX, 4),
+        ];
+        for (rate_hz, pushes) in cases {
+            let log = Log::new(99);
+            let (mut subscriptions, _) = subscriptions(rate_hz, 99, &log);
+            for tick in 0..4 {
+                serve(&mut subscriptions, hour + Duration::from_millis(10) * tick);
+            }
+            assert_eq!(log.numbers().len(), pushes, "{rate_hz}");
+        }
+        let log = Log::new(99);
+        let (mut subscriptions, _) = subscriptions(1.0, 99, &log);
+        for now in [Duration::ZERO, Duration::MAX] {
+            serve(&mut subscriptions, now);
+        }
+        assert_eq!(log.numbers(), [1, 2]);
     }
 
     #[test]
@@ -215,6 +289,19 @@ mod tests {
         };
         assert_eq!(run(0.0, 2, 8, late_credit), [1, 2, 6]);
         assert_eq!(run(0.0, 0, 8, |_, _| ()), [0; 0]);
+    }
+
+    #[test]
+    fn waits_while_too_much_is_unsent_and_keeps_its_credit() {
+        let log = Log::new(2);
+        let (mut subscriptions, _) = subscriptions(0.0, u32::MAX, &log);
+        for tick in 0..6 {
+            serve(&mut subscriptions, Duration::from_millis(10) * tick);
+        }
+        assert_eq!(log.numbers(), [1, 2]);
+        log.unsent.lock().expect("no panic").clear();
+        serve(&mut subscriptions, Duration::from_millis(60));
+        assert_eq!(log.numbers(), [1, 2, 7]);
     }
 
     #[test]

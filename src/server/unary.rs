@@ -95,7 +95,7 @@ fn code(code: ErrorCode) -> Code {
     }
 }
 
-fn status(failure: Failure) -> Status {
+pub(super) fn status(failure: Failure) -> Status {
     Status::new(code(failure.code), failure.message)
 }
 

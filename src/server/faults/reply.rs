@@ -6,7 +6,7 @@ use super::{Fault, FaultPlan, Wire};
 use crate::server::{
     EngineError, PixelBuffers,
     executor::Ran,
-    host::{Interest, Reply, Work, failure, unexecuted},
+    host::{Interest, Reply, Work, unexecuted},
     outbox::Writer,
 };
 
@@ -24,7 +24,7 @@ pub(in crate::server) fn strike(
     let outcome = match fault {
         Fault::Error(code) => {
             let error = EngineError::new(code, "a fault on purpose");
-            flush(reply.send(Ran::One(Err(failure(error)), unexecuted())));
+            flush(reply.send(Ran::One(Err(error.into()), unexecuted())));
             return None;
         }
         Fault::Latency { delay, jitter } => {
