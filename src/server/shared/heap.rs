@@ -59,11 +59,16 @@ impl Drop for HeapBuffer {
         let mut kept = KEPT_WORDS.lock().unwrap_or_else(PoisonError::into_inner);
         kept.push_back(words);
         let mut size: usize = kept.iter().map(|words| size_of_words(words)).sum();
+        let mut too_much = Vec::new();
         while size > KEPT
             && let Some(oldest) = kept.pop_front()
         {
             size -= size_of_words(&oldest);
+            too_much.push(oldest);
         }
+        // Giving memory back takes its time: nobody is to wait for it.
+        drop(kept);
+        drop(too_much);
     }
 }
 
