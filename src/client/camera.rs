@@ -279,7 +279,8 @@ impl Camera {
         Latest::new(&self.inner, self.name(), modality)
     }
 
-    /// Every frame of these modalities of this camera that arrives from now on.
+    /// Every frame of these modalities of this camera that is asked for and arrives from
+    /// now on; see [`Client::frames`](crate::Client::frames).
     pub fn frames(&self, modalities: impl Into<ModalitySet>) -> FrameStream {
         let streams = &self.inner.session.hub.streams;
         let stream = streams.open(Filter {

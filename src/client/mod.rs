@@ -231,7 +231,11 @@ impl Client {
         Batch::new(&self.inner)
     }
 
-    /// Every frame of these modalities that arrives from now on, of all cameras.
+    /// Every frame of these modalities that is asked for and arrives from now on, of all
+    /// cameras.
+    ///
+    /// What a subscription brings comes to its own stream, and to the latest-frame buffer,
+    /// but not here; it takes part in [`FrameSeq`](crate::FrameSeq) all the same.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
