@@ -88,7 +88,7 @@ mod tests {
                 // Over nearly the whole jitter of this wait, at the least.
                 let spread = last - first;
                 assert!(spread > 1.8 * backoff.jitter * base, "{attempt}: {spread}");
-                // Cut into ten parts, none holds more than half of them.
+                // Cut into ten parts, none holds more than 40 of them.
                 let fullest = (0..10).map(|part| {
                     let from = first + spread * f64::from(part) / 10.0;
                     let within = from..from + spread / 10.0;
