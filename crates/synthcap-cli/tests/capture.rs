@@ -162,6 +162,27 @@ fn time_of_a_server_runs_on_after_a_capture() {
 }
 
 #[test]
+fn time_of_a_server_runs_on_after_it_refused_a_frame() {
+    let folder = tempfile::tempdir().expect("folder");
+    let job = folder.path().join("job.toml");
+    fs::write(
+        &job,
+        "[[randomize.lamps]]\nname = 'ceiling'\nintensity = 1\n",
+    )
+    .expect("job");
+    let (_server, url) = serve(&[]);
+    let out = folder.path().join("set");
+    let [job, out] = [&job, &out].map(|path| path.to_str().expect("plain"));
+    let ended = run(&[
+        "capture", job, "--size", "48x36", "--frames", "2", "--out", out, "--server", &url,
+    ]);
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    assert!(ended.complaint().contains("ceiling"), "{ended:?}");
+    let info = run(&["info", "--server", &url, "--json"]).json();
+    assert_eq!(info["server"]["paused"], false);
+}
+
+#[test]
 fn the_poses_of_a_set_can_be_taken_again() {
     let folder = tempfile::tempdir().expect("folder");
     let (first, again) = (folder.path().join("first"), folder.path().join("again"));

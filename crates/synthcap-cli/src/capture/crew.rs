@@ -99,6 +99,7 @@ impl Shared {
     /// Works until all is done or the crew ends; gives back what is to be closed.
     async fn work(self, url: Option<String>, mut studio: Option<Studio>) -> Option<Studio> {
         let mut pauses = Pauses::default();
+        let mut owes_time = false;
         loop {
             let worked = tokio::select! {
                 worked = self.attempt(url.as_deref(), &mut studio) => worked,
@@ -107,19 +108,25 @@ impl Shared {
             let Err(stop) = worked else {
                 return studio;
             };
-            // Its connection is no good any more.
-            drop(studio.take());
             let lost = matches!(stop.failure, Failure::Lost | Failure::Unreachable);
             // The last one up takes the job with it.
             if !lost || self.up.fetch_sub(1, Ordering::SeqCst) == 1 {
                 let _ = self.samples.send(Err(stop)).await;
-                return None;
+                return studio;
             }
             eprintln!("warning: {stop}; the other servers go on");
-            studio = tokio::select! {
-                again = self.open_again(url.as_deref(), &mut pauses) => Some(again),
+            if let Some(studio) = studio.take() {
+                owes_time |= studio.owes_time();
+                studio.close().await;
+            }
+            let mut again = tokio::select! {
+                again = self.open_again(url.as_deref(), &mut pauses) => again,
                 () = self.samples.closed() => return None,
             };
+            if owes_time {
+                again.owe_time();
+            }
+            studio = Some(again);
             self.up.fetch_add(1, Ordering::SeqCst);
         }
     }

@@ -34,8 +34,18 @@ pub(super) struct Studio {
     place: Option<Place>,
     /// The first scene stands as the server was made: it need not start over.
     fresh: bool,
-    /// Time was running and is to run again.
-    was_running: bool,
+    time: Time,
+}
+
+/// Time of a server, between a capture and those who had it before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Time {
+    /// Stands still, or cannot: it is left so.
+    Left,
+    /// Runs, and is to be stopped before the first scene.
+    Runs,
+    /// Was stopped for the capture, and is to run again.
+    Stopped,
 }
 
 /// A scene and the next sample in it.
@@ -54,7 +64,8 @@ pub(super) struct Found {
 }
 
 impl Studio {
-    /// Connects to a server, or starts the embedded one.
+    /// Connects to a server, or starts the embedded one. A server is only looked at:
+    /// one that is refused, or not waited for, stays as it was.
     ///
     /// # Errors
     ///
@@ -74,10 +85,7 @@ impl Studio {
             )
         })?;
         checks::check(&info, settings)?;
-        let was_running = info.can(Capability::Step) && !info.paused;
-        if was_running {
-            client.pause().await?;
-        }
+        let runs = info.can(Capability::Step) && !info.paused;
         Ok(Self {
             fresh: server.is_some() || !settings.resets,
             client,
@@ -86,7 +94,7 @@ impl Studio {
             settings: settings.clone(),
             classes: None,
             place: None,
-            was_running,
+            time: if runs { Time::Runs } else { Time::Left },
         })
     }
 
@@ -101,6 +109,11 @@ impl Studio {
     /// What the server refuses, or the scene lacks.
     pub(super) async fn enter(&mut self, scene: u64) -> Result<Found> {
         self.place = None;
+        if self.time == Time::Runs {
+            // Noted before it is asked for: whoever gives up on the answer owes it.
+            self.time = Time::Stopped;
+            self.client.pause().await?;
+        }
         let job = self.job().clone();
         let fresh = std::mem::replace(&mut self.fresh, false) && scene == 0;
         if !fresh && self.settings.resets {
@@ -350,12 +363,26 @@ impl Studio {
         Ok(())
     }
 
-    /// Lets time run again if it ran before, and ends. What is captured is safe by
-    /// now, so a failure is passed over.
+    /// Whether the server's time was stopped here and is to run again.
+    pub(super) fn owes_time(&self) -> bool {
+        self.time == Time::Stopped
+    }
+
+    /// Time of this server was stopped over a connection before: if it still stands,
+    /// it is to run again in the end.
+    pub(super) fn owe_time(&mut self) {
+        if self.time == Time::Left {
+            self.time = Time::Stopped;
+        }
+    }
+
+    /// Lets time run again if it was stopped here, and ends. What is captured is safe
+    /// by now, so a failure is passed over. A connection that is lost may come back for
+    /// it, or the server does not answer because it has gone.
     pub(super) async fn close(self) {
         // A server that has gone is not waited for.
         const PATIENCE: Duration = Duration::from_secs(2);
-        if self.was_running {
+        if self.owes_time() {
             let _ = self.client.resume().timeout(PATIENCE).await;
         }
         // The data set is written; what the connection has to say no longer matters.
