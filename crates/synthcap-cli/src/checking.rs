@@ -3,6 +3,7 @@
 use crate::{
     args::{ReportArgs, ValidateArgs},
     exit::{Failure, Result, Stop},
+    output,
 };
 
 /// Checks a data set and tells its faults.
@@ -13,9 +14,9 @@ use crate::{
 pub(crate) fn validate(args: ValidateArgs) -> Result<()> {
     let findings = synthcap_dataset::validate(&args.folder)?;
     if args.json {
-        println!("{}", serde_json::to_string(&findings).unwrap_or_default());
+        output::answer(serde_json::to_string(&findings).unwrap_or_default())?;
     } else {
-        print!("{findings}");
+        output::answer(findings.to_string().trim_end())?;
     }
     if findings.is_sound() {
         return Ok(());
@@ -37,6 +38,5 @@ pub(crate) fn validate(args: ValidateArgs) -> Result<()> {
 /// When the set cannot be read or the page not written.
 pub(crate) fn report(args: ReportArgs) -> Result<()> {
     synthcap_dataset::write_report(&args.folder, &args.out)?;
-    println!("look at {}", args.out.display());
-    Ok(())
+    output::answer(format_args!("look at {}", args.out.display()))
 }

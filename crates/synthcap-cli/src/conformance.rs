@@ -7,6 +7,7 @@ use synthcap_conformance::{Level, Options, check};
 use crate::{
     args::{ConformanceArgs, ConformanceLevel},
     exit::{Failure, Result, Stop},
+    output,
 };
 
 impl From<ConformanceLevel> for Level {
@@ -34,9 +35,9 @@ pub(crate) async fn run(args: ConformanceArgs) -> Result<()> {
     if args.json {
         let json = serde_json::to_string(&report);
         let json = json.map_err(|e| Stop::new(Failure::Internal, format!("no JSON: {e}")))?;
-        println!("{json}");
+        output::answer(json)?;
     } else {
-        println!("{report}");
+        output::answer(&report)?;
     }
     let failed: Vec<_> = report.failed().map(|point| point.id).collect();
     if failed.is_empty() {

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 use serde_json::{Value, json};
 use synthcap::ServerInfo;
 
-use crate::{access, args::InfoArgs, exit::Result};
+use crate::{access, args::InfoArgs, exit::Result, output};
 
 /// Pings whose best is shown: the first may pay for cold caches.
 const PINGS: usize = 5;
@@ -25,11 +25,10 @@ pub(crate) async fn run(args: InfoArgs) -> Result<()> {
     }
     client.close().await?;
     if args.json {
-        println!("{}", as_json(&args.server, best, info.as_deref()));
+        output::answer(as_json(&args.server, best, info.as_deref()))
     } else {
-        print!("{}", as_text(&args.server, best, info));
+        output::answer(as_text(&args.server, best, info).trim_end())
     }
-    Ok(())
 }
 
 fn as_text(url: &str, round_trip: Duration, info: Option<Arc<ServerInfo>>) -> String {

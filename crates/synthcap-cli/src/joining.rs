@@ -15,8 +15,7 @@ pub(crate) fn run(args: MergeArgs) -> Result<()> {
     let mut report = Report::new(0);
     let json = args.json;
     let outcome = merge(args, &mut report);
-    report.print(&outcome, json);
-    outcome
+    report.print(outcome, json)
 }
 
 fn merge(args: MergeArgs, report: &mut Report) -> Result<()> {

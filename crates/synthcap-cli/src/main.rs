@@ -1,5 +1,11 @@
 //! The synthcap command: arguments, then validated settings, then a run.
 
+#![warn(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic when nobody reads; `output` does not"
+)]
+
 mod access;
 mod args;
 mod bench;
@@ -10,6 +16,7 @@ mod embedded;
 mod exit;
 mod info;
 mod joining;
+mod output;
 mod planning;
 mod progress;
 mod serve;
@@ -34,20 +41,17 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Help and version are answers, not complaints.
-        Err(help) if !help.use_stderr() => {
-            // A reader that has gone away, such as `head`, has seen enough.
-            let _ = help.print();
-            return ExitCode::SUCCESS;
-        }
-        Err(wrong) => {
-            eprintln!("error: {}", args::complaint(&wrong));
-            return Failure::Usage.into();
-        }
+        Err(help) if !help.use_stderr() => return ended(output::printed(help.print())),
+        Err(wrong) => return ended(Err(Stop::usage(args::complaint(&wrong)))),
     };
-    match run(cli.command) {
+    ended(run(cli.command))
+}
+
+fn ended(outcome: Result<()>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => {
-            eprintln!("error: {stop}");
+            output::remark(format_args!("error: {stop}"));
             stop.failure.into()
         }
     }

@@ -1,6 +1,6 @@
 //! `synthcap plan`: what a capture would make, before it is made.
 
-use std::{sync::Arc, time::Instant};
+use std::{fmt, sync::Arc, time::Instant};
 
 use serde::Serialize;
 use synthcap_dataset::Existing;
@@ -10,7 +10,7 @@ use crate::{
     args::PlanArgs,
     capture::{self, Report},
     exit::{Failure, Result, Stop},
-    progress,
+    output, progress,
     settings::{CaptureSettings, JobSettings},
 };
 
@@ -101,11 +101,10 @@ pub(crate) async fn run(args: PlanArgs) -> Result<()> {
     };
     if args.json {
         let text = serde_json::to_string(&planned);
-        println!("{}", text.unwrap_or_default());
+        output::answer(text.unwrap_or_default())
     } else {
-        planned.print();
+        output::answer(planned)
     }
-    Ok(())
 }
 
 fn splits(job: &Job) -> Splits {
@@ -162,42 +161,47 @@ async fn probe(mut settings: JobSettings, samples: u64) -> Result<Probe> {
     })
 }
 
-impl Planned {
-    fn print(&self) {
-        println!(
+impl fmt::Display for Planned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
             "{} samples in {} scenes of {}, {} images, as {}",
             self.samples,
             self.scenes,
             self.samples_per_scene,
             self.images,
             self.formats.join(" and ")
-        );
+        )?;
         if let Some(splits) = &self.splits {
-            println!(
-                "train {}, val {}, test {}",
+            write!(
+                f,
+                "\ntrain {}, val {}, test {}",
                 splits.train, splits.val, splits.test
-            );
+            )?;
         }
         let bytes = progress::bytes(self.uncompressed_bytes);
-        println!("uncompressed {bytes}");
+        write!(f, "\nuncompressed {bytes}")?;
         if let Some(probe) = &self.probe {
             let time = std::time::Duration::from_secs_f64(probe.seconds);
-            println!(
-                "on disk about {} and {} on this machine, by {} samples of {} and {:.0} ms each",
+            write!(
+                f,
+                "\non disk about {} and {} on this machine, by {} samples of {} and {:.0} ms each",
                 progress::bytes(probe.bytes as u64),
                 progress::duration(time),
                 probe.samples,
                 progress::bytes(probe.bytes_per_sample as u64),
                 probe.seconds_per_sample * 1000.0
-            );
+            )?;
         }
         if self.shards.len() > 1 {
             for shard in &self.shards {
-                println!(
-                    "shard {}: samples {} to {}",
+                write!(
+                    f,
+                    "\nshard {}: samples {} to {}",
                     shard.shard, shard.first, shard.end
-                );
+                )?;
             }
         }
+        Ok(())
     }
 }

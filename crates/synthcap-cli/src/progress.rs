@@ -7,6 +7,8 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::output;
+
 /// How far along a run of frames is, on stderr.
 #[derive(Debug)]
 pub(crate) struct Progress {
@@ -45,7 +47,7 @@ impl Progress {
             Shown::Bar(bar) => bar.set_position(done),
             Shown::Lines(pace) => {
                 if let Some(line) = pace.line(done, self.total, self.before, self.start.elapsed()) {
-                    eprintln!("{line}");
+                    output::remark(line);
                 }
             }
         }

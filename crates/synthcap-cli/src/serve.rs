@@ -7,6 +7,7 @@ use crate::{
     args::ServeArgs,
     embedded::{self, Listen},
     exit::{Result, Stop},
+    output,
     signal::Interrupt,
 };
 
@@ -52,11 +53,14 @@ pub(crate) async fn run(args: ServeArgs) -> Result<()> {
         () = interrupt.wait() => return Ok(()),
     };
     // Scripts read the address from here, above all when the port was 0.
-    println!("serving scene {scene} (seed {seed}) at {}", server.url());
+    output::answer(format_args!(
+        "serving scene {scene} (seed {seed}) at {}",
+        server.url()
+    ))?;
     if let Some(warning) = warning.filter(|_| !server.local_addr().ip().is_loopback()) {
-        eprintln!("warning: {warning}");
+        output::remark(format_args!("warning: {warning}"));
     }
-    eprintln!("Ctrl-C stops it");
+    output::remark("Ctrl-C stops it");
     interrupt.wait().await;
     server.shutdown().await;
     Ok(())

@@ -7,5 +7,6 @@ mod capture;
 mod common;
 mod conformance;
 mod jobs;
+mod output;
 mod serve;
 mod validate;

@@ -17,6 +17,7 @@ use synthcap_sim::SimConfig;
 use crate::{
     embedded::{self, Listen},
     exit::{Failure, Result, Stop},
+    output,
 };
 
 /// Measures, and prints what was found.
@@ -35,7 +36,7 @@ pub(crate) async fn run(args: BenchArgs) -> Result<()> {
         loads(&args).await?
     };
     if args.json {
-        println!("{}", json!({ "machine": Machine::this(), "runs": reports }));
+        output::answer(json!({ "machine": Machine::this(), "runs": reports }))?;
     }
     Ok(())
 }
@@ -48,7 +49,7 @@ async fn compared(args: &BenchArgs) -> Result<()> {
     }
     let machine = Machine::this();
     if !args.json {
-        println!("{machine}\n");
+        output::answer(format_args!("{machine}\n"))?;
     }
     let comparison = Comparison {
         work,
@@ -59,14 +60,16 @@ async fn compared(args: &BenchArgs) -> Result<()> {
             .clone()
             .map(|python| (python, args.script.clone())),
     };
+    let mut told = Ok(());
     let all = compare(&comparison, |one| {
         if args.json {
-            eprintln!("{}: done", one.work.name());
-        } else {
-            println!("{one}");
+            output::remark(format_args!("{}: done", one.work.name()));
+        } else if told.is_ok() {
+            told = output::answer(one);
         }
     });
     let all = all.await.map_err(stop)?;
+    told?;
     let control = control(args.duration).await.map_err(stop)?;
     if let Some(folder) = &args.plot {
         for (name, chart) in [("frames", Chart::Frames), ("commands", Chart::Commands)] {
@@ -77,11 +80,10 @@ async fn compared(args: &BenchArgs) -> Result<()> {
         }
     }
     if args.json {
-        println!("{}", json(&machine, &all, &control).map_err(stop)?);
+        output::answer(json(&machine, &all, &control).map_err(stop)?)
     } else {
-        println!("{control}");
+        output::answer(control)
     }
-    Ok(())
 }
 
 /// The work of a comparison; all of it unless some is named.
@@ -146,7 +148,9 @@ async fn guide(args: &BenchArgs) -> Result<Vec<LoadReport>> {
             let served = Served::start(args, engine, work.kind).await?;
             for (mode, stated) in Kind::GUIDE {
                 if !args.json {
-                    println!("{engine:?}, {mode:?} (UESynth's guide states {stated} per second)");
+                    output::answer(format_args!(
+                        "{engine:?}, {mode:?} (UESynth's guide states {stated} per second)"
+                    ))?;
                 }
                 reports.push(one(args, &served, work.clone(), mode).await?);
             }
@@ -166,7 +170,7 @@ async fn one(args: &BenchArgs, served: &Served, work: Work, mode: Mode) -> Resul
     };
     let report = load(&asked).await.map_err(stop)?;
     if !args.json {
-        println!("{report}");
+        output::answer(&report)?;
     }
     Ok(report)
 }

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     exit::{Failure, Result, Stop},
+    output,
     settings::JobSettings,
 };
 
@@ -114,7 +115,7 @@ impl Shared {
                 let _ = self.samples.send(Err(stop)).await;
                 return studio;
             }
-            eprintln!("warning: {stop}; the other servers go on");
+            output::remark(format_args!("warning: {stop}; the other servers go on"));
             if let Some(studio) = studio.take() {
                 owes_time |= studio.owes_time();
                 studio.close().await;

@@ -17,6 +17,7 @@ pub(crate) use self::report::Report;
 use self::{crew::Crew, scene::Scene, studio::Studio};
 use crate::{
     exit::{Failure, Result, Stop},
+    output,
     progress::Progress,
     settings::CaptureSettings,
     signal::Interrupt,
@@ -31,8 +32,7 @@ pub(crate) async fn run(settings: CaptureSettings) -> Result<()> {
     let json = settings.json;
     let mut report = Report::new(settings.what.job.samples());
     let outcome = capture(&settings, &mut report).await;
-    report.print(&outcome, json);
-    outcome
+    report.print(outcome, json)
 }
 
 /// Captures a data set, and says in the report what came of it.
@@ -47,7 +47,9 @@ pub(crate) async fn capture(settings: &CaptureSettings, report: &mut Report) -> 
     settings.check_output()?;
     let range = range(settings)?;
     if range.is_empty() {
-        eprintln!("this shard has no samples: there are more shards than the job can be cut into");
+        output::remark(
+            "this shard has no samples: there are more shards than the job can be cut into",
+        );
         return Ok(());
     }
     let mut interrupt = Interrupt::listen()?;
@@ -114,7 +116,8 @@ async fn write(
     };
     let (next, total) = (writer.next_index(), range.end - range.start);
     if next > range.start {
-        eprintln!("going on after {} of {total} frames", next - range.start);
+        let before = next - range.start;
+        output::remark(format_args!("going on after {before} of {total} frames"));
     }
     report.part_of(total);
     let start = Instant::now();

@@ -1,14 +1,14 @@
 //! What a capture says at its end: lines for people, one JSON object for scripts.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt::Write as _, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use synthcap_dataset::Summary;
 
 use super::scene::Scene;
 use crate::{
-    exit::{Failure, Result},
-    progress,
+    exit::{Failure, Result, Stop},
+    output, progress,
     settings::CaptureSettings,
 };
 
@@ -68,14 +68,14 @@ impl Report {
     /// The scene is ready: says what will be captured.
     pub(crate) fn scene(&mut self, scene: &Scene) {
         let info = &scene.info;
-        eprintln!(
+        output::remark(format_args!(
             "{} {}: scene {}, seed {}, camera {}",
             info.engine_name,
             info.engine_version,
             info.scene_name,
             scene.seed,
             scene.cameras[0].name
-        );
+        ));
         self.seed = Some(scene.seed);
         self.engine = Some(info.engine_name.clone());
         self.engine_version = Some(info.engine_version.clone());
@@ -83,7 +83,7 @@ impl Report {
         self.camera = Some(scene.cameras[0].name.to_string());
         self.warnings = scene.lacking();
         for warning in &self.warnings {
-            eprintln!("warning: {warning}");
+            output::remark(format_args!("warning: {warning}"));
         }
     }
 
@@ -111,7 +111,10 @@ impl Report {
         if !there.complete || there.settings != settings.what.job.record() {
             return false;
         }
-        eprintln!("{} is complete already", settings.out.display());
+        output::remark(format_args!(
+            "{} is complete already",
+            settings.out.display()
+        ));
         self.out = Some(settings.out.clone());
         self.preview = Some(settings.out.join("preview.png"));
         (self.complete, self.frames) = (true, there.samples);
@@ -138,28 +141,37 @@ impl Report {
     }
 
     /// Prints the summary; the error itself is the caller's to print.
-    pub(crate) fn print(mut self, outcome: &Result<()>, json: bool) {
+    ///
+    /// # Errors
+    ///
+    /// The outcome's, else what kept the summary from being printed.
+    pub(crate) fn print(mut self, outcome: Result<()>, json: bool) -> Result<()> {
         self.ok = outcome.is_ok();
         self.error = outcome.as_ref().err().map(|stop| Complaint {
             kind: stop.failure,
             exit_code: stop.failure.code(),
             message: stop.line.clone(),
         });
-        if json {
-            match serde_json::to_string(&self) {
-                Ok(line) => println!("{line}"),
-                Err(e) => eprintln!("warning: the summary cannot be told as JSON: {e}"),
-            }
-            return;
-        }
-        let Some(out) = &self.out else {
-            return;
+        let printed = match json {
+            true => self.as_json().and_then(output::answer),
+            false => self.as_text().map_or(Ok(()), output::answer),
         };
+        outcome.and(printed)
+    }
+
+    fn as_json(&self) -> Result<String> {
+        let told = |e| format!("the summary cannot be told as JSON: {e}");
+        serde_json::to_string(self).map_err(|e| Stop::new(Failure::Internal, told(e)))
+    }
+
+    /// `None` when there is no set to tell of.
+    fn as_text(&self) -> Option<String> {
+        let out = self.out.as_ref()?;
         let of = match self.complete {
             true => String::new(),
             false => format!(" of {}", self.planned_frames),
         };
-        println!(
+        let mut text = format!(
             "{}{of} frames in {}: {} files, {}, in {} ({:.1} frames/s)",
             self.frames,
             out.display(),
@@ -169,7 +181,9 @@ impl Report {
             self.frames_per_second
         );
         if let Some(preview) = &self.preview {
-            println!("look at {}", preview.display());
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\nlook at {}", preview.display());
         }
+        Some(text)
     }
 }
