@@ -1,6 +1,6 @@
 //! Arguments as people type them.
 
-use std::{num::NonZeroU64, path::PathBuf};
+use std::{ffi::OsString, num::NonZeroU64, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use synthcap::{Modality, ModalitySet};
@@ -410,6 +410,19 @@ pub(crate) fn complaint(error: &clap::Error) -> String {
         .map(|p| p.trim_start_matches("error: ").to_owned())
         .collect();
     format!("{}; see --help", said.join("; "))
+}
+
+/// Whether arguments that cannot be read ask for a summary as JSON, which scripts then
+/// read of this failure as well.
+pub(crate) fn ask_for_summary(args: impl Iterator<Item = OsString>) -> bool {
+    let mut args = args.skip(1);
+    let command = args.next();
+    // Those that end with a summary; the JSON of others is what was asked for.
+    let has_summary = command.is_some_and(|name| name == "capture" || name == "merge");
+    has_summary
+        && args
+            .take_while(|arg| arg != "--")
+            .any(|arg| arg == "--json")
 }
 
 pub(crate) fn size(text: &str) -> Result<Size, String> {

@@ -29,8 +29,8 @@ use clap::Parser as _;
 
 use crate::{
     args::{Cli, Command},
+    capture::Report,
     exit::{Failure, Result, Stop},
-    settings::CaptureSettings,
 };
 
 /// Counts for `bench`, and otherwise costs nothing.
@@ -42,7 +42,14 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         // Help and version are answers, not complaints.
         Err(help) if !help.use_stderr() => return ended(output::printed(help.print())),
-        Err(wrong) => return ended(Err(Stop::usage(args::complaint(&wrong)))),
+        Err(wrong) => {
+            let complaint = Err(Stop::usage(args::complaint(&wrong)));
+            let outcome = match args::ask_for_summary(std::env::args_os()) {
+                true => Report::new(0).print(complaint, true),
+                false => complaint,
+            };
+            return ended(outcome);
+        }
     };
     ended(run(cli.command))
 }
@@ -64,7 +71,7 @@ fn run(command: Command) -> Result<()> {
         .map_err(|e| Stop::new(Failure::Internal, format!("cannot start the runtime: {e}")))?;
     runtime.block_on(async {
         match command {
-            Command::Capture(args) => capture::run(CaptureSettings::new(args)?).await,
+            Command::Capture(args) => capture::run(args).await,
             Command::Plan(args) => planning::run(args).await,
             Command::Merge(args) => joining::run(args),
             Command::Validate(args) => checking::validate(args),

@@ -139,7 +139,6 @@ async fn probe(mut settings: JobSettings, samples: u64) -> Result<Probe> {
         existing: Existing::Replace,
         sync_samples: 64,
         report: false,
-        json: true,
     };
     let start = Instant::now();
     let mut report = Report::new(samples);

@@ -37,7 +37,6 @@ pub(crate) struct CaptureSettings {
     /// Samples between two lines of the journal.
     pub(crate) sync_samples: u64,
     pub(crate) report: bool,
-    pub(crate) json: bool,
 }
 
 impl JobSettings {
@@ -125,7 +124,6 @@ impl CaptureSettings {
             existing,
             sync_samples: args.sync_frames.get(),
             report: args.report,
-            json: args.json,
         })
     }
 

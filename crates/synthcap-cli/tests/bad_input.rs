@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::common::{ended, run};
+use serde_json::json;
 
 /// Runs a capture that is to be refused, and says how.
 fn refused(args: &[&str], code: i32, words: &[&str]) {
@@ -47,6 +48,62 @@ fn flags_and_values_that_make_no_sense() {
     let no_folder = run(&["capture"]);
     assert_eq!(no_folder.code, Some(2));
     assert!(no_folder.complaint().contains("--out"));
+}
+
+#[test]
+fn a_script_reads_the_summary_of_a_capture_that_never_began() {
+    let folder = tempfile::tempdir().expect("folder");
+    let out = folder.path().join("set");
+    let out = out.to_str().expect("plain");
+    for (args, word) in [
+        // What cannot be read, what makes no sense, and what is not there.
+        (
+            &["capture", "--json", "--out", out, "--size", "640"][..],
+            "640x480",
+        ),
+        (&["capture", "--json"], "--out"),
+        (
+            &["capture", "--out", out, "--path", "nosuch", "--json"],
+            "nosuch",
+        ),
+        (
+            &[
+                "capture",
+                "--json",
+                "--out",
+                out,
+                "--format",
+                "coco:masks=png",
+            ],
+            "masks",
+        ),
+        (
+            &["capture", "nowhere.toml", "--json", "--out", out],
+            "nowhere.toml",
+        ),
+        (
+            &["capture", "--json", "--out", out, "--shard", "4/4"],
+            "shard 4 of 4",
+        ),
+        (&["merge", "--json", "--out", out], "PART"),
+    ] {
+        let ended = run(args);
+        assert_eq!(ended.code, Some(2), "{args:?}: {ended:?}");
+        let line = ended.complaint().trim_start_matches("error: ");
+        assert!(line.contains(word), "{args:?}: {ended:?}");
+        let summary = ended.json();
+        assert_eq!(
+            (&summary["ok"], &summary["complete"]),
+            (&json!(false), &json!(false))
+        );
+        assert_eq!(
+            summary["error"],
+            json!({ "kind": "usage", "exit_code": 2, "message": line })
+        );
+    }
+    // Without it, stdout is for what was asked for.
+    let plain = run(&["capture", "--out", out, "--path", "nosuch"]);
+    assert_eq!((plain.code, plain.stdout.as_str()), (Some(2), ""));
 }
 
 #[test]

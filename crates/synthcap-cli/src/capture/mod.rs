@@ -16,6 +16,7 @@ use synthcap_dataset::{DatasetWriter, Existing, Journaled, Options, Sample, Summ
 pub(crate) use self::report::Report;
 use self::{crew::Crew, scene::Scene, studio::Studio};
 use crate::{
+    args::CaptureArgs,
     exit::{Failure, Result, Stop},
     output,
     progress::Progress,
@@ -23,15 +24,21 @@ use crate::{
     signal::Interrupt,
 };
 
-/// Captures a data set and prints the summary.
+/// Checks the arguments, captures a data set and prints the summary.
 ///
 /// # Errors
 ///
 /// What went wrong first. What is complete by then is kept.
-pub(crate) async fn run(settings: CaptureSettings) -> Result<()> {
-    let json = settings.json;
-    let mut report = Report::new(settings.what.job.samples());
-    let outcome = capture(&settings, &mut report).await;
+pub(crate) async fn run(args: CaptureArgs) -> Result<()> {
+    let json = args.json;
+    let mut report = Report::new(0);
+    let outcome = match CaptureSettings::new(args) {
+        Ok(settings) => {
+            report.part_of(settings.what.job.samples());
+            capture(&settings, &mut report).await
+        }
+        Err(stop) => Err(stop),
+    };
     report.print(outcome, json)
 }
 
