@@ -31,7 +31,7 @@ fn merge(args: MergeArgs, report: &mut Report) -> Result<()> {
     }
     let summary = synthcap_dataset::merge(&parts, &args.out, writers(&formats)?, &options)?;
     report.part_of(summary.samples);
-    report.written(&summary, start.elapsed());
+    report.written(&summary, 0, start.elapsed());
     summary
         .failure
         .map_or(Ok(()), |failure| Err(failure.into()))

@@ -288,6 +288,32 @@ fn ctrl_c_leaves_a_valid_part() {
 
 #[cfg(unix)]
 #[test]
+fn a_resumed_capture_tells_the_rate_of_its_own_frames() {
+    let folder = tempfile::tempdir().expect("folder");
+    let out = folder.path().join("set");
+    let plain = out.to_str().expect("plain");
+    let mut before = 0.0;
+    for _ in 0..2 {
+        let mut running = Running::start(&[
+            "capture", "--json", "--resume", "--frames", "100000", "--size", "48x36", "--out",
+            plain,
+        ]);
+        running.wait_for("/100000 frames");
+        running.interrupt();
+        let summary = running.end().json();
+        let number = |key: &str| summary[key].as_f64().expect("number");
+        let made = number("frames_per_second") * number("seconds");
+        assert!(
+            (made - (number("frames") - before)).abs() < 1e-6,
+            "{summary}"
+        );
+        assert!(made > 0.5, "{summary}");
+        before = number("frames");
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn a_server_that_dies_leaves_a_valid_part() {
     let folder = tempfile::tempdir().expect("folder");
     let out = folder.path().join("set");

@@ -122,13 +122,13 @@ async fn write(
         }
     };
     let (next, total) = (writer.next_index(), range.end - range.start);
-    if next > range.start {
-        let before = next - range.start;
+    let before = next - range.start;
+    if before > 0 {
         output::remark(format_args!("going on after {before} of {total} frames"));
     }
     report.part_of(total);
     let start = Instant::now();
-    let mut progress = Progress::resume(total, next - range.start);
+    let mut progress = Progress::resume(total, before);
     let mut crew = Crew::start(&settings.what, studio, next..range.end);
     let shot = receive(
         &mut crew,
@@ -143,7 +143,7 @@ async fn write(
     crew.end().await;
     progress.finish();
     let summary: Summary = finished?;
-    report.written(&summary, start.elapsed());
+    report.written(&summary, before, start.elapsed());
     shot?;
     summary
         .failure

@@ -24,6 +24,7 @@ pub(crate) struct Report {
     planned_frames: u64,
     files: u64,
     bytes: u64,
+    /// Of this run, as is the rate: what a resumed set had before costs it nothing.
     seconds: f64,
     frames_per_second: f64,
     seed: Option<u64>,
@@ -43,6 +44,7 @@ struct Complaint {
 }
 
 impl Report {
+    /// Of a capture that is to make so many frames; 0 when that is not known.
     pub(crate) fn new(frames: u64) -> Self {
         Self {
             ok: false,
@@ -122,8 +124,8 @@ impl Report {
         true
     }
 
-    /// The set is in its place.
-    pub(crate) fn written(&mut self, summary: &Summary, took: Duration) {
+    /// The set is in its place, of which so many frames were there before.
+    pub(crate) fn written(&mut self, summary: &Summary, before: u64, took: Duration) {
         self.out.clone_from(&summary.path);
         let preview = summary.path.as_ref().map(|path| path.join("preview.png"));
         self.preview = preview.filter(|path| path.exists());
@@ -132,7 +134,8 @@ impl Report {
         self.files = summary.files;
         self.bytes = summary.bytes;
         self.seconds = took.as_secs_f64();
-        self.frames_per_second = summary.samples as f64 / self.seconds.max(1e-9);
+        let made = summary.samples.saturating_sub(before);
+        self.frames_per_second = made as f64 / self.seconds.max(1e-9);
     }
 
     /// Bytes and seconds that it took.
