@@ -120,6 +120,11 @@ pub(crate) struct JobArgs {
     #[arg(long = "server", value_name = "URL")]
     pub(crate) servers: Vec<String>,
 
+    /// Where the embedded simulator finds the glTF files that a job names as assets, such as
+    /// mug.glb; a server has a folder of its own, see `synthcap serve --assets`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) assets: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) access: AccessArgs,
 }
@@ -272,6 +277,11 @@ pub(crate) struct ServeArgs {
     /// The scene [default: the simulator's first]
     #[arg(long, value_name = "NAME")]
     pub(crate) scene: Option<String>,
+
+    /// Where glTF files lie that clients may spawn by their names in it; without, there are only
+    /// the built-in shapes
+    #[arg(long, value_name = "DIR")]
+    pub(crate) assets: Option<PathBuf>,
 
     /// Serve over TLS with this certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_key")]

@@ -24,6 +24,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<()> {
         scene: args.scene.unwrap_or(default.scene),
         width: args.size.width,
         height: args.size.height,
+        assets_dir: args.assets,
         ..SimConfig::default()
     };
     let (scene, seed) = (config.scene.clone(), config.seed);

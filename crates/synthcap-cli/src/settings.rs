@@ -20,6 +20,9 @@ pub(crate) struct JobSettings {
     /// Servers; none: the embedded simulator.
     pub(crate) servers: Vec<String>,
     pub(crate) access: AccessArgs,
+    /// Assets of the embedded simulator. They are no part of the job, as servers are
+    /// none: another machine may have them elsewhere.
+    pub(crate) assets: Option<PathBuf>,
     /// Whether scenes start over from their seeds. Without, the one scene of a server
     /// is taken as it is, with its own seed.
     pub(crate) resets: bool,
@@ -54,6 +57,13 @@ impl JobSettings {
         let has_seed = args.seed.is_some() || from_file;
         let servers = args.servers.clone();
         let access = args.access.clone();
+        let assets = args.assets.clone();
+        if assets.is_some() && !servers.is_empty() {
+            return Err(Stop::usage(
+                "--assets is for the embedded simulator, and a server has its own; leave it out, \
+                 or start that server with synthcap serve --assets DIR",
+            ));
+        }
         apply(&mut source, args)?;
         let job = source.job()?;
         let formats = writers(&job.formats)?;
@@ -72,6 +82,7 @@ impl JobSettings {
             modalities,
             servers,
             access,
+            assets,
             resets,
             source,
         })

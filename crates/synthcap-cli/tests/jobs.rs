@@ -366,6 +366,89 @@ fn what_is_wrong_with_a_job_is_said_with_file_and_line() {
     assert!(missing.complaint().contains("nowhere.toml"), "{missing:?}");
 }
 
+/// A tetrahedron of glTF, 20 cm high: a file, and its numbers apart.
+fn write_asset(folder: &Path, name: &str) {
+    let positions: [f32; 12] = [
+        -0.1, 0.0, -0.1, 0.1, 0.0, -0.1, 0.0, 0.0, 0.1, 0.0, 0.2, 0.0,
+    ];
+    let indices: [u16; 12] = [0, 1, 2, 0, 3, 1, 1, 3, 2, 2, 3, 0];
+    let mut numbers: Vec<u8> = positions.iter().flat_map(|f| f.to_le_bytes()).collect();
+    numbers.extend(indices.iter().flat_map(|i| i.to_le_bytes()));
+    fs::write(folder.join("numbers.bin"), numbers).expect("file");
+    let text = r#"{"asset":{"version":"2.0"},"scene":0,"scenes":[{"nodes":[0]}],
+        "nodes":[{"mesh":0}],
+        "meshes":[{"primitives":[{"attributes":{"POSITION":0},"indices":1}]}],
+        "buffers":[{"uri":"numbers.bin","byteLength":72}],
+        "bufferViews":[{"buffer":0,"byteLength":48},{"buffer":0,"byteOffset":48,"byteLength":24}],
+        "accessors":[{"bufferView":0,"componentType":5126,"count":4,"type":"VEC3",
+          "min":[-0.1,0,-0.1],"max":[0.1,0.2,0.1]},
+          {"bufferView":1,"componentType":5123,"count":12,"type":"SCALAR"}]}"#;
+    fs::write(folder.join(name), text).expect("file");
+}
+
+#[test]
+fn a_job_drops_what_lies_in_the_folder_of_assets() {
+    const NAMES: [&str; 8] = [
+        "dwarf", "elf", "fairy", "gnome", "imp", "nymph", "pixie", "troll",
+    ];
+    let desk = Desk::new(&["frames"]);
+    let assets = desk.path("assets");
+    fs::create_dir(&assets).expect("folder");
+    let files = NAMES.map(|name| format!("{name}.gltf"));
+    files.iter().for_each(|file| write_asset(&assets, file));
+    let job = format!(
+        "seed = 11\nsamples = 8\nsamples_per_scene = 1\nsize = '64x48'\n\
+         randomize.drop = {{ assets = {files:?}, count = 1 }}\n"
+    );
+    fs::write(desk.path("job.toml"), job).expect("job");
+    let assets = assets.to_str().expect("plain");
+    let capture = |out: &str, args: &[&str]| ended(desk.capture(out, args));
+
+    desk.captured("set", &["--assets", assets]);
+    let records = common::records(&desk.path("set"));
+    let dropped = records.iter().map(|record| {
+        let objects = record["objects"].as_array().expect("objects");
+        let dropped = objects.iter().find(|o| o["name"] == "drop_0");
+        let class = dropped.unwrap_or_else(|| panic!("{objects:?}"))["class"].as_str();
+        class.expect("a class").to_owned()
+    });
+    let dropped: Vec<_> = dropped.collect();
+    assert!(dropped.iter().all(|class| NAMES.contains(&class.as_str())));
+    // Some come only in scenes that nobody has looked at before.
+    let (looked_at, late) = dropped.split_at(4);
+    assert!(
+        late.iter().any(|class| !looked_at.contains(class)),
+        "{dropped:?}"
+    );
+    // It is the same job wherever its assets lie.
+    let manifest = common::manifest(&desk.path("set"));
+    assert!(!manifest["settings"].to_string().contains(assets));
+
+    let (_server, url) = serve(&["--assets", assets, "--size", "64x48"]);
+    desk.captured("remote", &["--server", &url]);
+    assert_same(&desk.tree("set"), &desk.tree("remote"));
+
+    let nowhere = desk.path("nowhere");
+    let nowhere = nowhere.to_str().expect("plain");
+    for (args, code, words) in [
+        (
+            &["--assets", assets, "--server", &url][..],
+            2,
+            "serve --assets DIR",
+        ),
+        (&["--assets", nowhere], 2, nowhere),
+        (&[], 4, "start it with --assets DIR"),
+    ] {
+        let refused = capture("refused", args);
+        assert_eq!(refused.code, Some(code), "{args:?}: {refused:?}");
+        assert!(refused.complaint().contains(words), "{args:?}: {refused:?}");
+        assert!(!desk.path("refused").exists());
+    }
+    let refused = run(&["serve", "--listen", "127.0.0.1:0", "--assets", nowhere]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.complaint().contains(nowhere), "{refused:?}");
+}
+
 #[test]
 fn a_plan_tells_counts_bytes_and_time() {
     let desk = Desk::new(&[]);

@@ -115,7 +115,8 @@ impl Simulator {
             None => {
                 let dir = self.config.assets_dir.as_deref().ok_or_else(|| {
                     EngineError::not_found(format!(
-                        "the asset {asset:?} is no \"shape:<name>\", and the simulator has no assets directory"
+                        "the asset {asset:?} is no \"shape:<name>\", and the simulator has no assets \
+                         directory; start it with --assets DIR, or set SimConfig::assets_dir"
                     ))
                 })?;
                 let mesh = mesh::load_gltf(dir, asset)?;

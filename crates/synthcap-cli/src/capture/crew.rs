@@ -4,6 +4,7 @@
 use std::{
     collections::VecDeque,
     ops::Range,
+    path::Path,
     sync::Arc,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
@@ -249,11 +250,24 @@ pub(super) async fn classes(
         names.extend(own.map(|label| label.class_name.clone()));
     }
     let drop = job.randomize.drop.iter().flat_map(|drop| &drop.assets);
-    names.extend(drop.filter_map(|asset| Some(asset.strip_prefix("shape:")?.to_owned())));
+    names.extend(drop.filter_map(|asset| class_of(asset)));
     if job.randomize.distractors.is_some() {
         names.push("distractor".to_owned());
     }
     Ok(Some(ClassTable::new(names)))
+}
+
+/// The class of what the embedded simulator makes of an asset. What comes only in later
+/// scenes has its place among the classes by this.
+fn class_of(asset: &str) -> Option<String> {
+    if let Some(shape) = asset.strip_prefix("shape:") {
+        return Some(shape.to_owned());
+    }
+    let file = Path::new(asset);
+    let kind = file.extension()?.to_str()?;
+    let is_gltf = ["gltf", "glb"].iter().any(|k| kind.eq_ignore_ascii_case(k));
+    let name = file.file_stem().filter(|_| is_gltf)?;
+    Some(name.to_string_lossy().into_owned())
 }
 
 /// All of them have gone.

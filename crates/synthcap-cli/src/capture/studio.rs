@@ -74,7 +74,7 @@ impl Studio {
         let (client, server) = match url {
             Some(url) => (access::connect(url, settings.access.clone()).await?, None),
             None => {
-                let server = embedded(&settings.job).await?;
+                let server = embedded(settings).await?;
                 (Client::connect(server.url()).await?, Some(server))
             }
         };
@@ -393,11 +393,13 @@ impl Studio {
     }
 }
 
-async fn embedded(job: &Job) -> Result<ServerHandle> {
+async fn embedded(settings: &JobSettings) -> Result<ServerHandle> {
+    let job = &settings.job;
     let mut config = SimConfig {
         seed: job.seed,
         width: job.size.width,
         height: job.size.height,
+        assets_dir: settings.assets.clone(),
         ..SimConfig::default()
     };
     if let Some(scene) = &job.scene {
