@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use crate::common::{ended, run};
+use crate::common::{ended, run, serve};
 use serde_json::json;
 
 /// Runs a capture that is to be refused, and says how.
@@ -129,8 +129,10 @@ fn formats_that_there_are_not_or_that_cannot_carry_the_images() {
 
 #[test]
 fn sizes_beyond_the_server() {
+    refused(&["--size", "16000x100"], 2, &["16000x100", "1 to 8192"]);
+    let (_server, url) = serve(&[]);
     refused(
-        &["--size", "16000x100"],
+        &["--size", "16000x100", "--server", &url],
         4,
         &["16000x100", "--size", "8192"],
     );

@@ -55,6 +55,7 @@ fn what_cannot_be_served_is_said() {
     let address = taken.local_addr().expect("address").to_string();
     for (args, word) in [
         (["--scene", "moon"], "tabletop"),
+        (["--size", "10000x100"], "1 to 8192"),
         (["--listen", &address], address.as_str()),
         (["--listen", "nowhere"], "127.0.0.1:50051"),
         (["--listen", "0.0.0.0:0"], "--insecure-public"),
@@ -63,6 +64,14 @@ fn what_cannot_be_served_is_said() {
         assert_eq!(ended.code, Some(2), "{ended:?}");
         assert!(ended.complaint().contains(word), "{ended:?}");
     }
+}
+
+#[test]
+fn the_largest_size_that_is_served_can_be_asked_for() {
+    let (_server, url) = serve(&["--size", "8192x1"]);
+    let info = run(&["info", "--server", &url, "--json"]).json();
+    let limits = &info["server"]["limits"];
+    assert_eq!(info["server"]["cameras"][0]["width"], limits["max_width"]);
 }
 
 #[test]

@@ -4,8 +4,9 @@ use std::{error::Error, fmt, path::PathBuf};
 
 use crate::scene;
 
-/// The largest image side that can be asked for, pixels.
-const MAX_SIDE: u32 = 16_384;
+/// The largest image side, pixels: what a server lets its clients ask for unless its
+/// limits say otherwise. A camera beyond it could not be used at its own size.
+const MAX_SIDE: u32 = 8192;
 
 /// What a simulator is made with. Every field has a default.
 ///
@@ -24,9 +25,9 @@ pub struct SimConfig {
     /// One of [`Simulator::scenes`](crate::Simulator::scenes), default
     /// "tabletop".
     pub scene: String,
-    /// Image width of new cameras in pixels, default 640.
+    /// Image width of new cameras in pixels, 1 to 8192, default 640.
     pub width: u32,
-    /// Image height of new cameras in pixels, default 480.
+    /// Image height of new cameras in pixels, 1 to 8192, default 480.
     pub height: u32,
     /// Where glTF files are loaded from. Default `None`: only built-in shapes
     /// can be spawned. Nothing outside this directory is ever read.

@@ -67,6 +67,10 @@ fn an_unknown_scene_is_named_with_the_choices() {
             ..SimConfig::default()
         },
         SimConfig {
+            height: 8193,
+            ..SimConfig::default()
+        },
+        SimConfig {
             rgb_samples: 0,
             ..SimConfig::default()
         },

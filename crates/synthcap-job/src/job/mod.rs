@@ -163,7 +163,8 @@ impl std::str::FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        /// Far beyond any sensor; larger numbers are typing errors.
+        /// Far beyond any sensor; larger numbers are typing errors. What a server makes
+        /// is its own limit, and mostly less.
         const MOST: u32 = 16_384;
         let sides = text.split_once(['x', 'X']);
         let number = |side: &str| side.parse::<u32>().ok();
