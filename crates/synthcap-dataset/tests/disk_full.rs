@@ -6,7 +6,9 @@ use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
 use crate::common::{files, manifest, plan, records, sample};
 use serde_json::json;
-use synthcap_dataset::{DatasetWriter, EncodedFile, ErrorKind, Frames, Options, Summary};
+use synthcap_dataset::{
+    DatasetWriter, EncodedFile, ErrorKind, Frames, Options, Summary, write_report,
+};
 
 /// Every file that the index names is there, whole, and there are no others.
 fn assert_intact(set: &Path, summary: &Summary) {
@@ -106,4 +108,45 @@ fn grow_until_full(out: &Path) {
     let failure = summary.failure.clone().expect("full");
     assert_eq!(failure.path(), Some(&*out.join("frames.jsonl")));
     assert_intact(out, &summary);
+}
+
+#[test]
+fn a_page_that_does_not_fit_leaves_the_one_before() {
+    let folder = tempfile::tempdir().expect("folder");
+    let out = folder.path().join("set");
+    let plan = plan(&["main"], 24, 18, 1);
+    let format = Box::new(Frames::new());
+    let mut writer =
+        DatasetWriter::create(&out, plan.clone(), format, Options::default()).expect("created");
+    writer.push(sample(&plan, 0)).expect("pushed");
+    writer.finish().expect("finished");
+    let page = folder.path().join("page.html");
+    write_report(&out, &page).expect("written");
+    let good = fs::read(&page).expect("page");
+    // Whatever is written there finds the disk full.
+    symlink("/dev/full", folder.path().join("page.html.tmp")).expect("symlink");
+    let error = write_report(&out, &page).expect_err("the disk is full");
+    assert_eq!(
+        (error.kind(), error.path()),
+        (ErrorKind::DiskFull, Some(&*page))
+    );
+    assert_eq!(fs::read(&page).expect("page"), good);
+    assert_eq!(
+        files(folder.path())
+            .iter()
+            .filter(|f| f.starts_with("page"))
+            .count(),
+        1
+    );
+    // A link keeps its target, and what is no file stays what it is.
+    for (name, target) in [
+        ("link.html", page.as_path()),
+        ("nothing", Path::new("/dev/null")),
+    ] {
+        let link = folder.path().join(name);
+        symlink(target, &link).expect("symlink");
+        write_report(&out, &link).expect("written");
+        assert_eq!(fs::read_link(&link).expect("still a link"), target);
+    }
+    assert_eq!(fs::read(&page).expect("page"), good);
 }

@@ -4,12 +4,13 @@
 mod chart;
 mod picture;
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
+use std::{collections::BTreeMap, fmt::Write as _, fs, io, path::Path};
 
 use crate::{
     Error, Records, Result, SampleRecord,
     journal::Mark,
     record,
+    staging::put_whole,
     validate::{container::Container, image::Array},
 };
 
@@ -21,7 +22,8 @@ const SHOWN: u64 = 8;
 const DEPTH_SAMPLES: u64 = 32;
 
 /// Writes a page about a finished set: contact sheets, classes, sizes, visibility,
-/// depths and where the cameras were.
+/// depths and where the cameras were. A page that stands there stays until the new one
+/// is whole, which is written beside it.
 ///
 /// # Errors
 ///
@@ -43,7 +45,17 @@ pub fn write_report(root: impl AsRef<Path>, page: impl AsRef<Path>) -> Result<()
     let records = records.unwrap_or_else(|| root.join(record::FILE_NAME));
     let title = root.file_name().unwrap_or_default().to_string_lossy();
     let text = render(&records, &title, &[])?;
-    fs::write(page, text).map_err(|e| Error::io("write", page, e))
+    put(page, text.as_bytes()).map_err(|e| Error::io("write", page, e))
+}
+
+/// Puts a page where the user wants it. A link to one stays a link, and what is no file,
+/// such as a pipe, is written to as it is.
+fn put(page: &Path, text: &[u8]) -> io::Result<()> {
+    match fs::metadata(page) {
+        Ok(there) if there.is_file() => put_whole(&fs::canonicalize(page)?, &[text]),
+        Ok(_) => fs::write(page, text),
+        Err(_) => put_whole(page, &[text]),
+    }
 }
 
 /// What the charts are of.

@@ -18,14 +18,7 @@ impl Staging {
     /// When the file system says no; the error names the final path.
     pub fn write(&mut self, relative: &str, chunks: &[&[u8]]) -> Result<()> {
         let path = self.place(relative)?;
-        let mut temporary = path.clone().into_os_string();
-        temporary.push(".tmp");
-        let written =
-            write_chunks(temporary.as_ref(), chunks).and_then(|()| fs::rename(&temporary, &path));
-        written.map_err(|e| {
-            let _ = fs::remove_file(&temporary);
-            Error::io("write", &self.shown(relative), e)
-        })
+        put_whole(&path, chunks).map_err(|e| Error::io("write", &self.shown(relative), e))
     }
 
     /// Writes all files, or none of them.
@@ -254,6 +247,18 @@ pub(super) fn reserve(file: &File, from: u64, bytes: u64) -> io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn reserve(_: &File, _: u64, _: u64) -> io::Result<()> {
     Ok(())
+}
+
+/// Writes a file that stands under its name whole or not at all. What stood there
+/// before makes way only for a whole one.
+pub(crate) fn put_whole(path: &Path, chunks: &[&[u8]]) -> io::Result<()> {
+    let mut temporary = path.to_owned().into_os_string();
+    temporary.push(".tmp");
+    let written =
+        write_chunks(temporary.as_ref(), chunks).and_then(|()| fs::rename(&temporary, path));
+    written.inspect_err(|_| {
+        let _ = fs::remove_file(&temporary);
+    })
 }
 
 fn write_chunks(path: &Path, chunks: &[&[u8]]) -> io::Result<()> {

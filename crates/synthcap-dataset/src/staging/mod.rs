@@ -30,6 +30,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(crate) use files::put_whole;
 pub use files::{AppendFile, ShardFile};
 
 use self::disk::Disk;
