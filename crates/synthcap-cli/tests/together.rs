@@ -6,6 +6,7 @@ mod bench;
 mod capture;
 mod common;
 mod conformance;
+mod cut;
 mod jobs;
 mod output;
 mod serve;

@@ -19,7 +19,7 @@ use super::{
     checks,
     dispatch::{Dispatch, Work},
     shot::Pending,
-    studio::Studio,
+    studio::{PATIENCE, Studio},
 };
 use crate::{
     exit::{Failure, Result, Stop},
@@ -121,14 +121,22 @@ impl Shared {
                 owes_time |= studio.owes_time();
                 studio.close().await;
             }
-            let mut again = tokio::select! {
-                again = self.open_again(url.as_deref(), &mut pauses) => again,
-                () = self.samples.closed() => return None,
+            let again = tokio::select! {
+                again = self.open_again(url.as_deref(), &mut pauses) => Some(again),
+                () = self.samples.closed() => None,
             };
-            if owes_time {
-                again.owe_time();
+            let done = again.is_none();
+            studio = match again {
+                // All ends without it. Its time is to run again if it is back by now.
+                None if owes_time => self.open_soon(url.as_deref()).await,
+                again => again,
+            };
+            if let Some(studio) = studio.as_mut().filter(|_| owes_time) {
+                studio.owe_time();
             }
-            studio = Some(again);
+            if done {
+                return studio;
+            }
             self.up.fetch_add(1, Ordering::SeqCst);
         }
     }
@@ -141,6 +149,12 @@ impl Shared {
                 return studio;
             }
         }
+    }
+
+    /// A server that is there, and is not waited for.
+    async fn open_soon(&self, url: Option<&str>) -> Option<Studio> {
+        let opened = tokio::time::timeout(PATIENCE, self.open(url)).await;
+        opened.ok()?.ok()
     }
 
     async fn open(&self, url: Option<&str>) -> Result<Studio> {

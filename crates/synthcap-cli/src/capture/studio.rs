@@ -21,6 +21,10 @@ use crate::{
     settings::JobSettings,
 };
 
+/// How long a server is waited for to which nothing is owed but its time: it may have
+/// gone.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+
 /// A server at work on a job.
 #[derive(Debug)]
 pub(super) struct Studio {
@@ -378,10 +382,8 @@ impl Studio {
 
     /// Lets time run again if it was stopped here, and ends. What is captured is safe
     /// by now, so a failure is passed over. A connection that is lost may come back for
-    /// it, or the server does not answer because it has gone.
+    /// it.
     pub(super) async fn close(self) {
-        // A server that has gone is not waited for.
-        const PATIENCE: Duration = Duration::from_secs(2);
         if self.owes_time() {
             let _ = self.client.resume().timeout(PATIENCE).await;
         }
