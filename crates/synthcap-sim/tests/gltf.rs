@@ -222,3 +222,39 @@ fn a_bad_file_is_a_clear_error() {
     let error = spawn(&mut simulator, "missing.glb").expect_err("missing");
     assert_eq!(error.code, ErrorCode::NotFound);
 }
+
+#[test]
+fn nodes_that_are_no_tree_are_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (json, _) = quad("data", WHOLE);
+    let with_nodes = |nodes: &str| {
+        let own = r#""nodes":[{"mesh":0,"translation":[0,0.5,0]}]"#;
+        assert!(json.contains(own));
+        json.replace(own, &format!(r#""nodes":[{nodes}]"#))
+    };
+    // 2^60 ways from the first node to the last.
+    let shared: Vec<String> = (1..=60)
+        .map(|i| format!(r#"{{"children":[{i},{i}]}}"#))
+        .collect();
+    let mut simulator = simulator(dir.path());
+    for (case, nodes) in [
+        ("shared children", shared.join(",") + r#",{"mesh":0}"#),
+        (
+            "a node in itself",
+            r#"{"mesh":0,"children":[0]}"#.to_owned(),
+        ),
+        (
+            "two parents",
+            r#"{"children":[1,2]},{"children":[3]},{"children":[3]},{"mesh":0}"#.to_owned(),
+        ),
+    ] {
+        fs::write(dir.path().join("nodes.gltf"), with_nodes(&nodes)).expect("a file");
+        let error = spawn(&mut simulator, "nodes.gltf").expect_err(case);
+        assert_eq!(error.code, ErrorCode::InvalidArgument, "{case}: {error}");
+        assert!(error.message.contains("no tree"), "{case}: {error}");
+    }
+    // A mesh may be in many nodes.
+    let twice = r#"{"children":[1,2]},{"mesh":0},{"mesh":0,"translation":[0,2,0]}"#;
+    fs::write(dir.path().join("nodes.gltf"), with_nodes(twice)).expect("a file");
+    spawn(&mut simulator, "nodes.gltf").expect("a good file");
+}

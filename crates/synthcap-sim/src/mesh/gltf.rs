@@ -122,11 +122,18 @@ impl AssetFile<'_> {
             .or_else(|| document.scenes().next());
         let scene = scene.ok_or_else(|| self.bad("it has no scene"))?;
         let mut builder = MeshBuilder::new();
+        let mut reached = vec![false; document.nodes().len()];
         let mut nodes: Vec<_> = scene.nodes().map(|node| (node, AXES, 0)).collect();
         // In the file's order, depth first.
         nodes.reverse();
         while let Some((node, parent, depth)) = nodes.pop() {
-            // A node cannot be its own ancestor in a valid file.
+            // Shared children would make a small file ask for any number of them.
+            if std::mem::replace(&mut reached[node.index()], true) {
+                return Err(self.bad(format!(
+                    "its nodes are no tree: node {} is in it twice",
+                    node.index()
+                )));
+            }
             if depth > 64 {
                 return Err(self.bad("its nodes are nested too deep"));
             }
