@@ -214,6 +214,43 @@ fn a_bad_file_is_a_clear_error() {
             "{error}"
         );
     }
+    // What the readers of accessors take for granted.
+    let index_type = |code: u32| json.replace("5123", &code.to_string());
+    let with_attribute =
+        |attribute: &str| json.replace("\"POSITION\":0", &format!("\"POSITION\":0,{attribute}"));
+    let positions = |was: &str, now: &str| json.replace(was, now);
+    for (case, json) in [
+        ("indices of floats", index_type(5126)),
+        ("indices of signed bytes", index_type(5120)),
+        ("indices of signed shorts", index_type(5122)),
+        ("indices of pairs", json.replace("SCALAR", "VEC2")),
+        (
+            "positions that are not there",
+            positions("\"POSITION\":0", "\"POSITION\":99"),
+        ),
+        (
+            "positions of bytes",
+            positions("5126", "5121")
+                .replace("\"byteLength\":48}", "\"byteLength\":48,\"byteStride\":4}"),
+        ),
+        ("positions of pairs", positions("VEC3", "VEC2")),
+        (
+            "positions of nothing",
+            positions("\"count\":4", "\"count\":0"),
+        ),
+        ("normals of indices", with_attribute("\"NORMAL\":1")),
+        ("coordinates in space", with_attribute("\"TEXCOORD_0\":0")),
+        ("coordinates of indices", with_attribute("\"TEXCOORD_0\":1")),
+    ] {
+        write("odd.glb", &glb(&json, &buffer));
+        let error = spawn(&mut simulator, "odd.glb").expect_err(case);
+        assert_eq!(error.code, ErrorCode::InvalidArgument, "{case}: {error}");
+    }
+    let mut short = whole.clone();
+    short[8..12].copy_from_slice(&3_u32.to_le_bytes());
+    write("header.glb", &short);
+    let error = spawn(&mut simulator, "header.glb").expect_err("a short header");
+    assert_eq!(error.code, ErrorCode::InvalidArgument, "{error}");
     // Cut anywhere, a file is refused without a panic.
     for end in (0..whole.len()).step_by(7) {
         write("cut.glb", &whole[..end]);

@@ -6,3 +6,5 @@ mod determinism;
 mod flow;
 mod geometry;
 mod gltf;
+mod gltf_damage;
+mod gltf_limits;

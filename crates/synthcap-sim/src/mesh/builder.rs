@@ -86,15 +86,16 @@ impl MeshBuilder {
         &self.triangles
     }
 
-    /// Whether all numbers are finite and of a size that squares well.
-    pub(super) fn is_usable(&self) -> bool {
+    /// Whether all numbers of the triangles from one on are finite and of a size that
+    /// squares well.
+    pub(super) fn is_usable_from(&self, first: usize) -> bool {
         const MAX_M: f32 = 1e5;
         let usable = |v: Vec3A| v.abs().max_element() < MAX_M && v.is_finite();
         let corner = |c: &Corners| {
             c.normals.iter().all(|n| n.is_finite()) && c.uvs.iter().all(|uv| uv.is_finite())
         };
         let triangle = |t: &Triangle| usable(t.corner) && usable(t.edge1) && usable(t.edge2);
-        self.triangles.iter().all(triangle) && self.corners.iter().all(corner)
+        self.triangles[first..].iter().all(triangle) && self.corners[first..].iter().all(corner)
     }
 
     /// How many triangles there are.
