@@ -64,6 +64,12 @@ pub struct ObjectView {
     pub visible_pixels: u32,
     /// Visible pixels over the pixels that the object would cover unoccluded,
     /// including those outside the image; 0 to 1.
+    ///
+    /// Outside the image an engine may count on a coarser grid, and only so far; what
+    /// lies further out then does not count. The embedded simulator goes 15 image
+    /// widths to the left and to the right and 15 heights up and down. An object whose
+    /// bounds have up to 10,000 pixels it counts by the pixel; what larger ones cover
+    /// outside the image it finds to about two percent.
     pub visibility: f32,
 }
 

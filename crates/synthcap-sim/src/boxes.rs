@@ -5,17 +5,19 @@ use rayon::prelude::*;
 use synthcap::{Box2, ObjectView};
 
 use crate::{
-    camera::Eye,
+    camera::{Eye, pixel_center},
     render::{Shot, silhouette},
     trace::Instance,
 };
 
-/// How far beyond the image a silhouette is followed, in image sizes on each
-/// side.
-const MARGIN: i32 = 1;
-/// Outside the image a silhouette larger than this many pixels is sampled on a
-/// grid that is coarse enough to have about so many points.
-const MAX_OUTSIDE_SAMPLES: f32 = 40_000.0;
+/// How far beyond the image a silhouette is followed, in image sizes on each side: one
+/// part around another, each with a grid of its own, so that what is far away and large
+/// costs no more than what is near. A part with more pixels than stand there is sampled
+/// at about so many points.
+const MARGINS: [(i32, f32); 4] = [(1, 40_000.0), (3, 10_000.0), (7, 10_000.0), (15, 10_000.0)];
+
+/// Pixels from the first corner up to the second, exclusive.
+type Area = (IVec2, IVec2);
 
 /// A set of pixels, by its bounds and number.
 #[derive(Clone, Copy, Debug)]
@@ -61,8 +63,9 @@ impl Patch {
 /// its tracer's instances.
 ///
 /// The whole of an object is its silhouette: every pixel of the image whose centre's
-/// ray meets it, and beyond the image up to one image size on each side, where large
-/// silhouettes are sampled on a coarser grid. What reaches further, or behind the camera, counts only so far.
+/// ray meets it, and beyond the image up to 15 image sizes on each side, where large
+/// silhouettes are sampled on a coarser grid. What reaches further, as everything does
+/// that goes on behind the camera, counts only so far.
 pub(crate) fn object_views(
     shot: &Shot<'_>,
     wanted: impl Fn(&Instance) -> bool + Sync,
@@ -104,11 +107,16 @@ fn object_view(shot: &Shot<'_>, index: u32, instance: &Instance, visible: Patch)
     }
 }
 
-/// Pixels from the first corner up to the second, exclusive, outside of which no
-/// ray can meet the instance, as far as it is followed.
-fn reach(eye: &Eye, instance: &Instance) -> (IVec2, IVec2) {
+/// The image and so many of its sizes on each side.
+fn with_margin(eye: &Eye, margin: i32) -> Area {
     let size = IVec2::new(eye.width as i32, eye.height as i32);
-    let (low, high) = (-MARGIN * size, (1 + MARGIN) * size);
+    (-margin * size, (1 + margin) * size)
+}
+
+/// Where rays can meet the instance, as far as it is followed.
+fn reach(eye: &Eye, instance: &Instance) -> Area {
+    let (margin, _) = MARGINS[MARGINS.len() - 1];
+    let (low, high) = with_margin(eye, margin);
     let corners = instance.corners();
     let projected = corners.map(|corner| {
         let to = instance.to_world.transform_point3a(corner);
@@ -130,7 +138,7 @@ fn reach(eye: &Eye, instance: &Instance) -> (IVec2, IVec2) {
 }
 
 /// The part of an object that something hides, within the image.
-fn hidden_patch(shot: &Shot<'_>, index: u32, (low, high): (IVec2, IVec2)) -> Patch {
+fn hidden_patch(shot: &Shot<'_>, index: u32, (low, high): Area) -> Patch {
     let size = UVec2::new(shot.eye.width, shot.eye.height);
     let [low, high] = [low, high].map(|at| at.max(IVec2::ZERO).as_uvec2().min(size));
     silhouette(shot.tracer, shot.eye, index, low.x..high.x, low.y..high.y)
@@ -146,22 +154,95 @@ fn hidden_patch(shot: &Shot<'_>, index: u32, (low, high): (IVec2, IVec2)) -> Pat
 }
 
 /// About how many pixels the object covers outside the image.
-fn outside_pixels(shot: &Shot<'_>, index: u32, (low, high): (IVec2, IVec2)) -> f64 {
-    let size = IVec2::new(shot.eye.width as i32, shot.eye.height as i32);
-    if low.cmpge(IVec2::ZERO).all() && high.cmple(size).all() {
+fn outside_pixels(shot: &Shot<'_>, index: u32, (low, high): Area) -> f64 {
+    let mut inner = with_margin(&shot.eye, 0);
+    let mut pixels = 0.0;
+    for (margin, most) in MARGINS {
+        if low.cmpge(inner.0).all() && high.cmple(inner.1).all() {
+            break;
+        }
+        let outer = with_margin(&shot.eye, margin);
+        let area = (low.max(outer.0), high.min(outer.1));
+        pixels += pixels_around(shot, index, inner, area, most);
+        inner = outer;
+    }
+    pixels
+}
+
+/// About how many pixels of an area the object covers outside of an inner one, by about
+/// so many points at most.
+fn pixels_around(
+    shot: &Shot<'_>,
+    index: u32,
+    (inner_low, inner_high): Area,
+    (low, high): Area,
+    most: f32,
+) -> f64 {
+    if high.cmple(low).any() {
         return 0.0;
     }
-    let extent = (high - low).max(IVec2::ZERO).as_uvec2();
-    let samples = extent.as_vec2().element_product();
-    let stride = (samples / MAX_OUTSIDE_SAMPLES).sqrt().ceil().max(1.0) as u32;
-    let [columns, rows] = extent.to_array().map(|pixels| pixels.div_ceil(stride));
-    let eye = shot.eye.coarse(low, stride, UVec2::new(columns, rows));
-    let is_outside = |(column, row): &(u32, u32)| {
-        let at = low + IVec2::new((column * stride) as i32, (row * stride) as i32);
-        at.cmplt(IVec2::ZERO).any() || at.cmpge(size).any()
+    let extent = (high - low).as_vec2();
+    let stride = (extent.element_product() / most).sqrt().max(1.0);
+    let size = (extent / stride).ceil();
+    // Points lie in the middle of what they stand for; up to the most, of one pixel.
+    let step = extent / size;
+    let from = low.as_vec2();
+    let eye = shot.eye.coarse(from, step, size.as_uvec2());
+    let counts = |&(column, row): &(u32, u32)| {
+        let at = from + pixel_center(column, row) * step;
+        at.cmplt(inner_low.as_vec2()).any() || at.cmpge(inner_high.as_vec2()).any()
     };
-    let covered = silhouette(shot.tracer, eye, index, 0..columns, 0..rows)
-        .filter(is_outside)
+    let covered = silhouette(shot.tracer, eye, index, 0..eye.width, 0..eye.height)
+        .filter(counts)
         .count();
-    covered as f64 * f64::from(stride) * f64::from(stride)
+    covered as f64 * f64::from(step.element_product())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SimConfig, Simulator, camera::CameraPose};
+
+    #[test]
+    fn what_lies_outside_is_counted_closely_on_coarse_grids() {
+        let mut compared = 0;
+        for (scene, from, to) in [
+            ("shapes", (-160.0, -60.0, 90.0), (0.0, 0.0, 50.0)),
+            ("tabletop", (-60.0, 40.0, 110.0), (0.0, 0.0, 80.0)),
+            ("tabletop", (-20.0, 0.0, 95.0), (20.0, 10.0, 75.0)),
+        ] {
+            let vec3 = |(x, y, z)| synthcap::Vec3::new(x, y, z);
+            let config = SimConfig {
+                scene: scene.to_owned(),
+                ..SimConfig::default()
+            };
+            let mut simulator = Simulator::new(config).expect("a scene");
+            let tracer = simulator.world.tracer();
+            let pose = CameraPose {
+                transform: synthcap::Transform::look_at(vec3(from), vec3(to)),
+                intrinsics: synthcap::Intrinsics::from_horizontal_fov(60.0, 64, 48),
+            };
+            let shot = Shot::take(&tracer, Eye::new(&pose, 64, 48), Vec::new());
+            for (index, instance) in (0..).zip(tracer.instances()) {
+                let reach = reach(&shot.eye, instance);
+                let (low, high) = reach;
+                let size = (high - low).max(IVec2::ZERO).as_uvec2();
+                let whole = shot.eye.coarse(low.as_vec2(), Vec2::ONE, size);
+                let image = shot.eye;
+                let outside =
+                    |&(x, y): &(u32, u32)| !image.contains(low.as_vec2() + pixel_center(x, y));
+                let exact = silhouette(&tracer, whole, index, 0..size.x, 0..size.y)
+                    .filter(outside)
+                    .count() as f64;
+                let about = outside_pixels(&shot, index, reach);
+                let off = (about - exact).abs();
+                compared += usize::from(exact > 1000.0);
+                assert!(
+                    off <= 0.02 * exact.max(1000.0),
+                    "{scene}, instance {index}: {about} for {exact}"
+                );
+            }
+        }
+        assert!(compared > 20, "{compared}");
+    }
 }

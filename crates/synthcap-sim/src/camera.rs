@@ -1,6 +1,6 @@
 //! Pinhole cameras: what is stored of them, and what rays need of them.
 
-use glam::{IVec2, UVec2, Vec2, Vec3A};
+use glam::{UVec2, Vec2, Vec3A};
 use synthcap::{CameraName, Intrinsics, Transform};
 
 use crate::{convert, tree::Ray};
@@ -53,14 +53,12 @@ impl Eye {
         }
     }
 
-    /// Sees every so many pixels of this one, in each direction, from a pixel on, which
-    /// may lie outside the image.
-    pub(crate) fn coarse(&self, from: IVec2, stride: u32, size: UVec2) -> Self {
-        let stride = stride as f32;
-        let half = Vec2::splat(0.5);
+    /// Sees with pixels of so many of this one's columns and rows, from an image
+    /// position on, which may lie outside the image.
+    pub(crate) fn coarse(&self, from: Vec2, step: Vec2, size: UVec2) -> Self {
         Self {
-            focal: self.focal / stride,
-            principal: (self.principal - from.as_vec2() - half) / stride + half,
+            focal: self.focal / step,
+            principal: (self.principal - from) / step,
             width: size.x,
             height: size.y,
             ..*self

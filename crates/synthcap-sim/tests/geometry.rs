@@ -332,6 +332,52 @@ fn visibility_counts_what_lies_outside_the_image() {
     assert_eq!(view.full_box.expect("in part").x_max, WIDTH as f32);
 }
 
+/// What a camera sees of a wall of 7 m by 2.5 m from 30 cm, its middle so many
+/// centimetres to the right, and the pixels that the wall covers.
+fn wall(right: f32) -> (Image, f64) {
+    let mut simulator = simulator("shapes", 0);
+    for name in simulator.object_names() {
+        simulator.destroy_object(&name).expect("there");
+    }
+    let place = Transform {
+        location: Vec3::new(40.0, right, 0.0),
+        rotation: Rotator::ZERO,
+        scale: Vec3::new(0.2, 7.0, 2.5),
+    };
+    simulator
+        .spawn_object(&"wall".into(), "shape:cube", &place)
+        .expect("a shape");
+    let pose = Transform::new(Vec3::ZERO, Rotator::ZERO);
+    simulator
+        .set_camera_transform(&"main".into(), &pose.into())
+        .expect("there");
+    let image = take(&mut simulator, "main");
+    let lens = image.lens();
+    let pixels = 7.0 / 0.3 * lens.fx * (2.5 / 0.3 * lens.fy);
+    (image, pixels)
+}
+
+#[test]
+fn visibility_counts_all_of_an_object_many_images_wide() {
+    // Twenty images wide, at most 14 of them on one side.
+    for right in [0.0, 90.0, -140.0] {
+        let (image, pixels) = wall(right);
+        let view = image.object("wall").views[0];
+        assert_eq!(view.visible_pixels, WIDTH * HEIGHT);
+        let expected = f64::from(view.visible_pixels) / pixels;
+        let off = f64::from(view.visibility) / expected - 1.0;
+        assert!(off.abs() < 0.02, "{} for {expected}", view.visibility);
+    }
+    // So far out, most of it is further away than it is followed: 15 images.
+    let (image, pixels) = wall(345.0);
+    let view = image.object("wall").views[0];
+    let seen = f64::from(view.visible_pixels);
+    let followed = 15.0 * f64::from(WIDTH) + seen / f64::from(HEIGHT);
+    let expected = seen / (pixels / (7.0 / 0.3 * image.lens().fx) * followed);
+    let off = f64::from(view.visibility) / expected - 1.0;
+    assert!(off.abs() < 0.02, "{} for {expected}", view.visibility);
+}
+
 #[test]
 fn boxes_in_space_enclose_what_is_seen() {
     let mut simulator = simulator("tabletop", 6);

@@ -35,10 +35,13 @@ pub(crate) fn silhouette(
 mod tests {
     use std::collections::HashSet;
 
-    use glam::{IVec2, UVec2};
+    use glam::UVec2;
 
     use super::*;
-    use crate::{SimConfig, Simulator, camera::CameraPose};
+    use crate::{
+        SimConfig, Simulator,
+        camera::{CameraPose, pixel_center},
+    };
 
     #[test]
     fn a_silhouette_is_where_rays_meet_the_object_inside_the_image_and_beyond() {
@@ -55,23 +58,23 @@ mod tests {
             intrinsics: synthcap::Intrinsics::from_horizontal_fov(50.0, 161, 90),
         };
         let whole = Eye::new(&pose, 161, 90);
-        let (from, stride, size) = (IVec2::new(-100, -77), 3, UVec2::new(120, 80));
-        let coarse = whole.coarse(from, stride, size);
+        let (from, step) = (Vec2::new(-100.0, -77.0), Vec2::new(3.0, 2.5));
+        let coarse = whole.coarse(from, step, UVec2::new(120, 100));
         let (mut met, mut differ) = (0, 0);
         for (index, instance) in (0..).zip(tracer.instances()) {
-            let mut compare = |eye: Eye, from: IVec2, stride: i32| {
+            let mut compare = |eye: Eye, from: Vec2, step: Vec2| {
                 let (width, height) = (eye.width, eye.height);
                 let shown: HashSet<(u32, u32)> =
                     silhouette(&tracer, eye, index, 0..width, 0..height).collect();
                 for (x, y) in (0..height).flat_map(|y| (0..width).map(move |x| (x, y))) {
-                    let pixel = from + UVec2::new(x, y).as_ivec2() * stride;
-                    let meets = instance.blocks(&whole.ray(pixel.as_vec2() + Vec2::splat(0.5)));
+                    let at = from + pixel_center(x, y) * step;
+                    let meets = instance.blocks(&whole.ray(at));
                     met += usize::from(meets);
                     differ += usize::from(meets != shown.contains(&(x, y)));
                 }
             };
-            compare(whole, IVec2::ZERO, 1);
-            compare(coarse, from, stride as i32);
+            compare(whole, Vec2::ZERO, Vec2::ONE);
+            compare(coarse, from, step);
         }
         assert!(met > 20_000, "{met}");
         // Only where a ray grazes an edge may rounding decide.
