@@ -12,8 +12,8 @@ use crate::{
     boxes::object_views,
     camera::{Camera, Eye},
     render::{self, Before, Shader, Shot},
-    simulator::{Simulator, no_object},
-    trace::Tracer,
+    simulator::{MAX_KEPT_BYTES, Simulator, no_object},
+    trace::{Hit, Tracer},
     world::Object,
 };
 
@@ -53,7 +53,12 @@ impl Simulator {
             }
             hits = shot.into_memory();
         }
-        self.hits = hits;
+        let bytes = hits.capacity() * size_of::<Hit>();
+        self.hits = if bytes <= MAX_KEPT_BYTES {
+            hits
+        } else {
+            Vec::new()
+        };
         Ok(Captured {
             views: captured,
             scene,
@@ -190,4 +195,30 @@ pub(crate) const MODALITIES: ModalitySet = ModalitySet::ALL;
 
 fn internal(mismatch: SizeMismatch) -> EngineError {
     EngineError::new(synthcap::ErrorCode::Internal, mismatch.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SimConfig;
+
+    #[test]
+    fn memory_of_a_large_capture_is_given_back() {
+        let mut simulator = Simulator::new(SimConfig::default()).expect("a scene");
+        let mut take = |width, height| {
+            let view = ResolvedView {
+                camera: "main".into(),
+                width,
+                height,
+                modalities: ModalitySet::EMPTY,
+            };
+            let taken = simulator.take(&[view], None, &PixelBuffers::heap());
+            taken.expect("a capture");
+            simulator.hits.capacity() * size_of::<Hit>()
+        };
+        let kept = 160 * 120 * size_of::<Hit>();
+        assert!(take(160, 120) >= kept, "used again");
+        assert!(take(2000, 2000) <= MAX_KEPT_BYTES, "given back");
+        assert!(take(160, 120) >= kept, "used again");
+    }
 }

@@ -22,7 +22,14 @@ const DEFAULT_FOV_DEG: f64 = 60.0;
 /// Objects larger or smaller than this factor are refused.
 const SCALE_RANGE: std::ops::RangeInclusive<f32> = 1e-4..=1e4;
 
+/// Memory of hits up to this many bytes is kept for the next shot: enough for three
+/// million pixels.
+pub(crate) const MAX_KEPT_BYTES: usize = 64 << 20;
+
 /// The embedded simulator; see the [crate] documentation.
+///
+/// While it captures it needs about 20 bytes for each pixel of a view besides the
+/// images; up to 64 MiB of them it keeps for the next capture, more it gives back.
 pub struct Simulator {
     pub(crate) config: SimConfig,
     pub(crate) world: World,
@@ -31,7 +38,8 @@ pub struct Simulator {
     pub(crate) settings: LightSettings,
     /// The light of `settings`; follows it by [`Self::relight`].
     pub(crate) lights: Lights,
-    /// Memory for the next shot: to get it anew each time costs more than to fill it.
+    /// Memory for the next shot: to get it anew each time costs more than to fill it. No
+    /// more than [`MAX_KEPT_BYTES`].
     pub(crate) hits: Vec<Hit>,
 }
 
