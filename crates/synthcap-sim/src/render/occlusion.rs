@@ -76,6 +76,7 @@ impl Occlusion {
             return here;
         }
         let (mut sum, mut weight) = (0.0, 0.0);
+        const { assert!(PATTERN == 4, "a row of the pattern is one vector") };
         let low = -i64::from(PATTERN) / 2;
         for dy in low..low + i64::from(PATTERN) {
             let others = array::from_fn(|dx| self.at(x + low + dx as i64, y + dy));
