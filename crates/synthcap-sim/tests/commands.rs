@@ -167,7 +167,10 @@ fn a_flattened_object_is_refused() {
         .set_object_transform(&"cube".into(), &mirrored)
         .expect("mirrored");
     simulator.tick();
-    take(&mut simulator, "main");
+    let image = take(&mut simulator, "main");
+    let cube = image.object("cube");
+    assert_eq!(cube.transform.scale, Vec3::new(-1.0, 1.0, 1.0));
+    assert!(cube.views[0].visible_pixels > 100, "{:?}", cube.views);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::common::{self, Image, Pinhole, look, matrix, pixels, place, simulator, take};
 use glam::DVec3;
 use synthcap::{
-    ObjectName, PartialTransform, Rotator, Transform, Vec3,
+    Intrinsics, Lens, ObjectName, PartialTransform, Rotator, Transform, Vec3,
     frame::{Depth, FlowDirection},
     server::Engine,
 };
@@ -110,12 +110,53 @@ fn flow_follows_a_moving_camera() {
 }
 
 #[test]
+fn flow_follows_a_changing_lens() {
+    let off_centre = Intrinsics {
+        fx: 190.0,
+        fy: 150.0,
+        cx: 70.0,
+        cy: 66.0,
+        width: common::WIDTH,
+        height: common::HEIGHT,
+    };
+    for (lens, least) in [
+        (Lens::HorizontalFov(45.0), 12_000),
+        // What the wider lens shows first cannot have been seen.
+        (Lens::HorizontalFov(80.0), 4_000),
+        (Lens::Intrinsics(off_centre), 10_000),
+    ] {
+        let mut simulator = simulator("shapes", 7);
+        let camera = "main".into();
+        simulator.tick();
+        let before = take(&mut simulator, "main");
+        simulator.tick();
+        simulator.set_lens(&camera, &lens).expect("a lens");
+        let now = take(&mut simulator, "main");
+        assert_ne!(before.lens(), now.lens());
+        let pair = Pair { before, now };
+        let valid = check(&pair);
+        assert!(valid > least, "{lens:?}: {valid} valid pixels");
+        let flow = pair.now.flow();
+        let zoomed = flow.vectors().iter().filter(|v| v[0].hypot(v[1]) > 1.0);
+        assert!(zoomed.count() > 3000, "{lens:?} moves pixels");
+        // The lens stays, and so does the image, but for what moves by itself.
+        simulator.tick();
+        let later = take(&mut simulator, "main");
+        let floor = later.object("floor").label.instance_id;
+        let (flow, ids) = (later.flow(), later.segmentation());
+        let still = pixels().filter(|&(x, y)| ids.at(x, y) == Some(floor));
+        let moved = still
+            .filter_map(|(x, y)| flow.at(x, y))
+            .filter(|v| *v != [0.0; 2]);
+        assert_eq!(moved.count(), 0);
+    }
+}
+
+#[test]
 fn flow_follows_moving_objects() {
     let mut simulator = simulator("shapes", 7);
     let before = take(&mut simulator, "main");
-    for _ in 0..1 {
-        simulator.tick();
-    }
+    simulator.tick();
     let turned = Rotator::new(3.0, 8.0, -4.0);
     place(&mut simulator, "cube", Vec3::new(8.0, -140.0, 58.0), turned);
     let now = take(&mut simulator, "main");

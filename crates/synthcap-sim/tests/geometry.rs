@@ -1,7 +1,11 @@
 //! Depth, normals and boxes against the scene's own geometry.
 
-use crate::common::{HEIGHT, Image, Pinhole, WIDTH, look, matrix, pixels, place, simulator, take};
-use glam::{DVec3, DVec4};
+use std::collections::BTreeSet;
+
+use crate::common::{
+    HEIGHT, Image, Pinhole, WIDTH, look, matrix, pixels, place, simulator, take, take_sized,
+};
+use glam::{DMat3, DVec3, DVec4};
 use synthcap::{
     Box2, CameraName, Lens, ObjectName, Rotator, Transform, Vec3, frame::Depth, server::Engine,
 };
@@ -28,17 +32,34 @@ fn distance_to_surface(image: &Image, name: &str, point: DVec3) -> Option<f64> {
 #[test]
 fn depth_lies_on_the_surface_of_known_shapes() {
     let mut simulator = simulator("shapes", 1);
-    let image = take(&mut simulator, "main");
+    let usual = points_on_surfaces(&take(&mut simulator, "main"));
+    assert_eq!(
+        usual.into_iter().collect::<Vec<_>>(),
+        ["cube", "cylinder", "floor", "sphere"]
+    );
+    // So they do in images that do not fall into whole blocks of pixels.
+    for size in [(1, 1), (7, 5), (61, 37), (163, 9)] {
+        points_on_surfaces(&take_sized(&mut simulator, "main", size));
+    }
+}
+
+/// Checks that what an image shows lies on the surface of known shapes; gives the
+/// classes of those that it shows.
+fn points_on_surfaces(image: &Image) -> BTreeSet<String> {
     let segmentation = image.segmentation();
-    let mut checked = std::collections::BTreeSet::new();
-    for (x, y) in pixels() {
+    let mut checked = BTreeSet::new();
+    for (x, y) in image.pixels() {
+        assert_eq!(
+            image.normals().at(x, y).is_some(),
+            image.depth().at(x, y).is_some()
+        );
         let Some(point) = image.point(x, y) else {
             continue;
         };
         let id = segmentation.at(x, y).expect("inside");
         let label = segmentation.label(id).expect("a label for every ID");
         let name = label.object.as_str();
-        if let Some(distance) = distance_to_surface(&image, name, point) {
+        if let Some(distance) = distance_to_surface(image, name, point) {
             // Round shapes are many-sided; the flats lie inside by this much.
             let limit = if matches!(name, "sphere" | "cylinder") {
                 1.2e-3
@@ -49,10 +70,7 @@ fn depth_lies_on_the_surface_of_known_shapes() {
             checked.insert(label.class_name.clone());
         }
     }
-    assert_eq!(
-        checked.into_iter().collect::<Vec<_>>(),
-        ["cube", "cylinder", "floor", "sphere"]
-    );
+    checked
 }
 
 #[test]
@@ -195,6 +213,70 @@ fn normals_agree_with_depth() {
             f64::from(good) > 0.97 * f64::from(all),
             "{scene}: {good} of {all}"
         );
+    }
+}
+
+/// What normals and depth say of a cube or a ball, turned and scaled differently on each
+/// axis, against its geometry; the least cosine between normals, and how many pixels.
+fn check_scaled(
+    shape: &str,
+    scale: Vec3,
+    local_normal: impl Fn(DVec3) -> Option<DVec3>,
+) -> (f64, usize) {
+    let mut simulator = simulator("shapes", 0);
+    let place = Transform {
+        location: Vec3::new(0.0, 0.0, 300.0),
+        rotation: Rotator::new(20.0, 35.0, -15.0),
+        scale,
+    };
+    simulator
+        .spawn_object(&"it".into(), &format!("shape:{shape}"), &place)
+        .expect("a shape");
+    look(
+        &mut simulator,
+        Vec3::new(-250.0, 120.0, 400.0),
+        Vec3::new(0.0, 0.0, 300.0),
+    );
+    let image = take(&mut simulator, "main");
+    let to_world = matrix(&place);
+    let to_local = to_world.inverse();
+    let across = DMat3::from_mat4(to_local).transpose();
+    let id = image.object("it").label.instance_id;
+    let (normals, ids) = (image.normals(), image.segmentation());
+    let (mut least, mut checked) = (1.0_f64, 0);
+    for (x, y) in pixels().filter(|&(x, y)| ids.at(x, y) == Some(id)) {
+        let point = image.point(x, y).expect("a surface");
+        let Some(local) = local_normal(to_local.transform_point3(point)) else {
+            continue;
+        };
+        let n = normals.at(x, y).expect("a surface");
+        // Wire axes are left-handed.
+        let n = DVec3::new(n[0].into(), (-n[1]).into(), n[2].into());
+        least = least.min(n.dot((across * local).normalize()));
+        checked += 1;
+    }
+    (least, checked)
+}
+
+#[test]
+fn normals_and_depth_of_turned_uneven_and_mirrored_objects_are_exact() {
+    for scale in [Vec3::new(2.0, 0.5, 1.0), Vec3::new(-2.0, 0.5, 1.0)] {
+        let (least, checked) = check_scaled("cube", scale, |p| {
+            let off = (p.abs().max_element() - 0.5).abs();
+            assert!(off < 1e-4, "{p} lies {off} off the cube of scale {scale:?}");
+            let face = DVec3::select(p.abs().cmpgt(DVec3::splat(0.498)), p.signum(), DVec3::ZERO);
+            // On an edge it may be either face's.
+            (face.abs().element_sum() == 1.0).then_some(face)
+        });
+        assert!(checked > 2000, "{checked} pixels of the cube");
+        assert!(least > 0.9999, "{least} for the cube of scale {scale:?}");
+        let (least, checked) = check_scaled("sphere", scale, |p| {
+            let off = (p.length() - 0.5).abs();
+            assert!(off < 2e-3, "{p} lies {off} off the ball of scale {scale:?}");
+            Some(p)
+        });
+        assert!(checked > 1500, "{checked} pixels of the ball");
+        assert!(least > 0.99, "{least} for the ball of scale {scale:?}");
     }
 }
 
@@ -421,22 +503,26 @@ fn a_lens_maps_as_its_intrinsics_say() {
     simulator
         .set_lens(&camera, &Lens::Intrinsics(lens))
         .expect("a lens");
-    let image = take(&mut simulator, "main");
-    assert_eq!(image.lens(), lens);
     let name = ObjectName::from("sphere");
     let center = simulator.object_transform(&name).expect("there").location;
     let world = DVec3::new(center.x.into(), (-center.y).into(), center.z.into()) / 100.0;
-    let (at, depth) = Pinhole::new(&image.view.pose, lens)
-        .project(world)
-        .expect("ahead");
-    let seen = image
-        .depth()
-        .at(at[0] as u32, at[1] as u32)
-        .expect("the sphere");
-    assert!(
-        (f64::from(seen) - (depth - 0.5)).abs() < 0.03,
-        "{seen} for {depth}"
-    );
+    let shows_sphere = |image: &Image| {
+        let lens = image.lens();
+        let (at, depth) = Pinhole::new(&image.view.pose, lens)
+            .project(world)
+            .expect("ahead");
+        let seen = image
+            .depth()
+            .at(at[0] as u32, at[1] as u32)
+            .expect("the sphere");
+        assert!(
+            (f64::from(seen) - (depth - 0.5)).abs() < 0.03,
+            "{seen} for {depth}"
+        );
+    };
+    let image = take(&mut simulator, "main");
+    assert_eq!(image.lens(), lens);
+    shows_sphere(&image);
 
     // Another size keeps the horizontal field of view.
     let fov = lens.horizontal_fov_deg();
@@ -444,4 +530,7 @@ fn a_lens_maps_as_its_intrinsics_say() {
     let resized = simulator.cameras()[0].intrinsics;
     assert_eq!((resized.width, resized.height), (320, 100));
     assert!((resized.horizontal_fov_deg() - fov).abs() < 1e-9);
+    let image = take_sized(&mut simulator, "main", (320, 100));
+    assert!((image.lens().fy - resized.fy).abs() + (image.lens().cy - resized.cy).abs() < 1e-9);
+    shows_sphere(&image);
 }

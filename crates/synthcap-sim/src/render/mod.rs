@@ -330,21 +330,29 @@ mod tests {
             };
             let mut simulator = Simulator::new(config).expect("a scene");
             let tracer = simulator.world.tracer();
-            let pose = CameraPose {
-                transform: synthcap::Transform::look_at(vec3(from), vec3(to)),
-                intrinsics: synthcap::Intrinsics::from_horizontal_fov(90.0, 160, 120),
-            };
-            let eye = Eye::new(&pose, 160, 120);
-            let shot = Shot::take(&tracer, eye, Vec::new());
-            let pixels = (0..120).flat_map(|y| (0..160).map(move |x| (x, y)));
-            let differs = |&(x, y): &(u32, u32)| {
-                let hit = shot.hit(x, y);
-                let met = tracer.closest(eye.ray(pixel_center(x, y)));
-                met.instance != hit.instance || (met.t - hit.t).abs() > 1e-3 * met.t
-            };
-            let differ = pixels.filter(differs).count();
-            // Only where a ray grazes an edge may rounding decide.
-            assert!(differ * 2000 < shot.size(), "{scene}: {differ} differ");
+            let mut memory = Vec::new();
+            // Whole cells, and cells that the image has but a part of.
+            for (width, height) in [(160, 120), (1, 1), (7, 5), (61, 37), (163, 9)] {
+                let pose = CameraPose {
+                    transform: synthcap::Transform::look_at(vec3(from), vec3(to)),
+                    intrinsics: synthcap::Intrinsics::from_horizontal_fov(90.0, width, height),
+                };
+                let eye = Eye::new(&pose, width, height);
+                let shot = Shot::take(&tracer, eye, memory);
+                let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+                let differs = |&(x, y): &(u32, u32)| {
+                    let hit = shot.hit(x, y);
+                    let met = tracer.closest(eye.ray(pixel_center(x, y)));
+                    met.instance != hit.instance || (met.t - hit.t).abs() > 1e-3 * met.t
+                };
+                let differ = pixels.filter(differs).count();
+                // Only where a ray grazes an edge may rounding decide.
+                assert!(
+                    differ * 2000 <= shot.size(),
+                    "{scene} at {width}x{height}: {differ} differ"
+                );
+                memory = shot.into_memory();
+            }
         }
     }
 }

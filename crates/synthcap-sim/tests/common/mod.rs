@@ -33,10 +33,19 @@ pub(crate) struct Image {
 }
 
 pub(crate) fn take(simulator: &mut Simulator, camera: &str) -> Image {
+    take_sized(simulator, camera, (WIDTH, HEIGHT))
+}
+
+/// As [`take`], in another size.
+pub(crate) fn take_sized(
+    simulator: &mut Simulator,
+    camera: &str,
+    (width, height): (u32, u32),
+) -> Image {
     let view = ResolvedView {
         camera: camera.into(),
-        width: WIDTH,
-        height: HEIGHT,
+        width,
+        height,
         modalities: ModalitySet::ALL,
     };
     let mut captured = simulator.capture(&[view], true).expect("a capture");
@@ -78,6 +87,12 @@ impl Image {
 
     pub(crate) fn lens(&self) -> Intrinsics {
         self.view.intrinsics
+    }
+
+    /// All its pixels.
+    pub(crate) fn pixels(&self) -> impl Iterator<Item = (u32, u32)> + Clone + use<> {
+        let Intrinsics { width, height, .. } = self.lens();
+        (0..height).flat_map(move |y| (0..width).map(move |x| (x, y)))
     }
 
     /// The bytes of one modality.
@@ -185,7 +200,7 @@ pub(crate) fn look(simulator: &mut Simulator, from: Vec3, at: Vec3) {
         .expect("the camera");
 }
 
-/// All pixels of an image.
+/// All pixels of an image of the usual size.
 pub(crate) fn pixels() -> impl Iterator<Item = (u32, u32)> + Clone {
     (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (x, y)))
 }
