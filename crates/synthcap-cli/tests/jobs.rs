@@ -182,6 +182,26 @@ fn kill_at_moments(desk: &Desk) {
 }
 
 #[test]
+fn a_set_whose_writer_was_killed_while_it_cleared_up_is_cleared_up() {
+    let desk = Desk::without_depth(&["yolo"]);
+    desk.captured("set", &[]);
+    let whole = desk.tree("set");
+    let thumbs = desk.path("set/.synthcap-partial/thumbs");
+    fs::create_dir_all(&thumbs).expect("made");
+    fs::write(thumbs.join("000000.bin"), b"left").expect("written");
+    let ended = desk.captured("set", &["--resume"]);
+    assert!(ended.stderr.contains("complete already"), "{ended:?}");
+    assert_same(&whole, &desk.tree("set"));
+
+    // What is to replace it is not thrown away.
+    let other = desk.path("set/.synthcap-partial/data");
+    fs::create_dir_all(&other).expect("made");
+    fs::write(other.join("begun"), b"new").expect("written");
+    desk.captured("set", &["--resume"]);
+    assert!(other.join("begun").exists());
+}
+
+#[test]
 fn an_interrupted_set_is_gone_on_with_from_its_place() {
     let desk = Desk::new(&["frames", "webdataset:samples=4"]);
     desk.captured("whole", &[]);

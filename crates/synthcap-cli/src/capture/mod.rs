@@ -11,7 +11,7 @@ mod studio;
 
 use std::{collections::BTreeMap, ops::Range, time::Instant};
 
-use synthcap_dataset::{DatasetWriter, Existing, Journaled, Options, Sample, Summary};
+use synthcap_dataset::{DatasetWriter, Existing, Journaled, Options, Sample, Staging, Summary};
 
 pub(crate) use self::report::Report;
 use self::{crew::Crew, scene::Scene, studio::Studio};
@@ -49,6 +49,8 @@ pub(crate) async fn run(args: CaptureArgs) -> Result<()> {
 /// As [`run`].
 pub(crate) async fn capture(settings: &CaptureSettings, report: &mut Report) -> Result<()> {
     if settings.existing == Existing::Resume && report.is_there(settings) {
+        // What cannot be cleared up does the set no harm.
+        let _ = Staging::clear_up(&settings.out);
         return Ok(());
     }
     settings.check_output()?;

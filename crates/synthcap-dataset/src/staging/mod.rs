@@ -158,6 +158,31 @@ impl Staging {
         not_interrupted(root, existing)
     }
 
+    /// Removes what is left of the making of a set that stands in its place, whose
+    /// writer was ended before it had cleared up. A part of another set that is to
+    /// replace it stays, as does everything while another writer is there.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unwritable`] or [`ErrorKind::Io`] when the file system says no.
+    pub fn clear_up(root: impl AsRef<Path>) -> Result<()> {
+        let root = root.as_ref();
+        let partial = root.join(PARTIAL);
+        if !partial.exists() {
+            return Ok(());
+        }
+        let _lock = match lock(root, &partial) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == ErrorKind::InUse => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        commit::resume(root, &partial)?;
+        match entries(&partial.join("data"))?.is_empty() {
+            true => clear(&partial),
+            false => Ok(()),
+        }
+    }
+
     /// The output folder.
     pub fn root(&self) -> &Path {
         &self.root
