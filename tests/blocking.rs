@@ -3,7 +3,10 @@
 use std::{thread, time::Duration};
 
 use crate::common::{TinyEngine, serve};
-use synthcap::{ErrorKind, Modality, ModalitySet, Vec3, blocking, server::ServerHandle};
+use synthcap::{
+    Client, Error, ErrorKind, Modality, ModalitySet, RequestId, Vec3, blocking,
+    server::ServerHandle,
+};
 use tokio::runtime::Runtime;
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
@@ -159,4 +162,23 @@ fn a_server_that_is_not_there_is_an_error_and_no_hang() {
     assert_eq!(error.kind(), ErrorKind::Unreachable);
     let error = blocking::Client::connect("localhost").expect_err("no port");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn who_waits_is_told_that_the_runtime_of_the_client_has_ended() -> TestResult {
+    let (runtime, server) = server();
+    let own = Runtime::new()?;
+    let client = own.block_on(Client::connect(server.url()))?;
+    let camera = client.default_camera();
+    let latest = camera.latest(Modality::Rgb);
+    let mut frames = client.frames(Modality::Rgb);
+    drop(own);
+    let newest = latest.wait_newer_than(Default::default(), LONG);
+    let next = frames.wait_timeout(LONG).expect("the reason, not the end");
+    let found = runtime.block_on(client.frames_of(RequestId::new(1), LONG));
+    let kinds = [newest.err(), next.err(), found.err()];
+    let kinds = kinds.map(|error| error.as_ref().map(Error::kind));
+    assert_eq!(kinds, [Some(ErrorKind::Closed); 3]);
+    assert!(camera.rgb().submit().is_err());
+    Ok(())
 }

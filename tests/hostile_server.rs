@@ -1,31 +1,26 @@
 //! A server that sends bad replies fails the requests they answer, and nothing
 //! else.
 
-use std::pin::Pin;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
-use futures_util::{Stream, StreamExt};
+use crate::scripted::{info_of, scripted};
+use futures_util::{StreamExt, stream};
 use synthcap::{
     Client, ErrorKind,
     proto::{
-        self, ActionRequest, FrameResponse, ImageInfo, ImageResponse, ReplyMeta, ServerInfo,
-        ServerLimits,
-        frame_response::Response as Body,
-        ue_synth_service_server::{UeSynthService, UeSynthServiceServer},
+        self, FrameResponse, ImageInfo, ImageResponse, ReplyMeta, frame_response::Response as Body,
     },
 };
-use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Request, Response, Status, Streaming};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
 /// Spoils a good reply.
 type Spoil = fn(&mut FrameResponse);
 
-/// Answers captures with 2x1 colour images, each spoiled by the next of the list
-/// and those after the list not at all.
-struct Hostile(&'static [Spoil]);
-
+/// A colour image of 2x1 pixels.
 fn good(id: String) -> FrameResponse {
     let image = ImageResponse {
         image_data: vec![9; 8].into(),
@@ -125,13 +120,19 @@ fn encoded(reply: &mut FrameResponse, encoding: proto::Encoding, data: Vec<u8>) 
 
 #[tokio::test]
 async fn a_bad_reply_fails_its_request_only() -> TestResult {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    let service = UeSynthServiceServer::new(Hostile(SPOILS));
-    let server = tonic::transport::Server::builder().add_service(service);
-    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
-
-    let client = Client::connect(format!("http://{address}")).await?;
+    // Each reply is spoiled by the next of the list, those after it not at all.
+    let url = scripted(info_of("one"), |requests| {
+        let mut spoils = SPOILS.iter();
+        let replies = requests.map(move |request| {
+            let mut reply = good(request?.request_id);
+            if let Some(spoil) = spoils.next() {
+                spoil(&mut reply);
+            }
+            Ok(reply)
+        });
+        replies.boxed()
+    });
+    let client = Client::connect(url.await?).await?;
     let camera = client.default_camera();
     for (index, _) in SPOILS.iter().enumerate() {
         let error = camera.rgb().await.expect_err("it was spoiled");
@@ -147,72 +148,47 @@ async fn a_bad_reply_fails_its_request_only() -> TestResult {
     Ok(())
 }
 
-type Replies = Pin<Box<dyn Stream<Item = Result<FrameResponse, Status>> + Send>>;
-
-macro_rules! lacks {
-    ($($method:ident: $request:ident -> $response:ident;)*) => {
-        #[tonic::async_trait]
-        impl UeSynthService for Hostile {
-            type ControlStreamStream = Replies;
-
-            async fn control_stream(
-                &self,
-                request: Request<Streaming<ActionRequest>>,
-            ) -> Result<Response<Replies>, Status> {
-                let mut spoils = self.0.iter();
-                let replies = request.into_inner().map(move |request| {
-                    let mut reply = good(request?.request_id);
-                    if let Some(spoil) = spoils.next() {
-                        spoil(&mut reply);
-                    }
-                    Ok(reply)
-                });
-                Ok(Response::new(replies.boxed()))
-            }
-
-            async fn get_server_info(
-                &self,
-                _: Request<()>,
-            ) -> Result<Response<ServerInfo>, Status> {
-                Ok(Response::new(ServerInfo {
-                    modalities: vec![proto::Modality::Rgb as i32],
-                    limits: Some(ServerLimits::default()),
-                    ..Default::default()
-                }))
-            }
-
-            async fn list_objects(
-                &self,
-                _: Request<()>,
-            ) -> Result<Response<proto::ListObjectsResponse>, Status> {
-                Err(Status::unimplemented("not needed"))
-            }
-
-            $(async fn $method(
-                &self,
-                _: Request<proto::$request>,
-            ) -> Result<Response<proto::$response>, Status> {
-                Err(Status::unimplemented("not needed"))
-            })*
-        }
-    };
+/// An image of nobody in a few bytes, which say that it is one of 16 MiB.
+fn of_nobody() -> FrameResponse {
+    let mut reply = good("987654321".to_owned());
+    encoded(&mut reply, proto::Encoding::RgbaPacked, vec![0, 0, 0xff]);
+    (image(&mut reply).width, image(&mut reply).height) = (2048, 2048);
+    reply
 }
 
-lacks! {
-    set_camera_transform: SetCameraTransformRequest -> CommandResponse;
-    get_camera_transform: GetCameraTransformRequest -> GetCameraTransformResponse;
-    capture_rgb_image: CaptureRequest -> ImageResponse;
-    capture_depth_map: CaptureRequest -> ImageResponse;
-    capture_segmentation_mask: CaptureRequest -> ImageResponse;
-    capture_normals: CaptureRequest -> ImageResponse;
-    capture_optical_flow: CaptureRequest -> ImageResponse;
-    set_object_transform: SetObjectTransformRequest -> CommandResponse;
-    get_object_transform: GetObjectTransformRequest -> GetObjectTransformResponse;
-    create_camera: CreateCameraRequest -> CommandResponse;
-    destroy_camera: DestroyCameraRequest -> CommandResponse;
-    set_resolution: SetResolutionRequest -> CommandResponse;
-    spawn_object: SpawnObjectRequest -> CommandResponse;
-    destroy_object: DestroyObjectRequest -> CommandResponse;
-    set_material: SetMaterialRequest -> CommandResponse;
-    set_lighting: SetLightingRequest -> CommandResponse;
+#[test]
+fn what_cannot_be_decoded_yet_is_not_read_yet() -> TestResult {
+    const COUNT: usize = 20_000;
+    // All decoding goes by one thread, which the test keeps for itself.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(1).build()?;
+    let (release, held) = std::sync::mpsc::channel();
+    runtime.spawn_blocking(move || held.recv());
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = sent.clone();
+    runtime.block_on(async move {
+        let url = scripted(info_of("one"), move |requests| {
+            let count = count.clone();
+            let flood = stream::iter(0..COUNT).map(move |_| {
+                count.fetch_add(1, Ordering::Relaxed);
+                Ok(of_nobody())
+            });
+            let answers = requests.map(|request| Ok(good(request?.request_id)));
+            flood.chain(answers).boxed()
+        });
+        let client = Client::builder(url.await?).windows_bytes(65_535, 65_535);
+        let client = client.connect().await?;
+        // Enough turns for all of them, if they were taken in.
+        for _ in 0..100 {
+            client.ping().await?;
+        }
+        let taken = sent.load(Ordering::Relaxed);
+        assert!(taken < COUNT / 4, "{taken} wait to be decoded");
+        release.send(())?;
+        // Answered after all of them have been gone through.
+        client.default_camera().rgb().await?;
+        assert_eq!(sent.load(Ordering::Relaxed), COUNT);
+        client.close().await?;
+        Ok(())
+    })
 }

@@ -23,6 +23,8 @@ mod plain_server;
 mod pool;
 mod python;
 mod reads;
+#[path = "common/scripted.rs"]
+mod scripted;
 mod security;
 mod shared_memory;
 mod shared_memory_python;

@@ -3,13 +3,17 @@
 use std::{future::Future, pin::Pin, sync::Arc, thread, time::Instant};
 
 use futures_util::{StreamExt, stream::FuturesOrdered};
+use prost::Message as _;
 use tokio::sync::Semaphore;
 
 use crate::{
     encoding::Measured,
-    proto::{FrameResponse, frame_response::Response},
-    wire::{WireError, encoding},
+    proto::{FrameResponse, ImageResponse, frame_response::Response},
+    wire::{WireError, basics, encoding},
 };
+
+/// How many messages are kept at the most, however small they are.
+const MOST_KEPT: usize = 256;
 
 /// A message whose image, if it has one, is raw; or whose image could not be
 /// decoded.
@@ -20,26 +24,49 @@ pub(super) struct Decoded {
     pub(super) result: Result<Option<Measured>, WireError>,
 }
 
-type Work = Pin<Box<dyn Future<Output = Decoded> + Send>>;
+/// Decodes an image in place, if it takes at most so many bytes.
+type Decoder = fn(&mut ImageResponse, u64) -> Result<Option<Measured>, WireError>;
+
+/// A message on its way, with the bytes that it was counted as.
+type Work = Pin<Box<dyn Future<Output = (u64, Decoded)> + Send>>;
 
 /// The messages that are being decoded, and those that came after them.
+///
+/// A peer may send few bytes that become many, to requests of nobody. So what is
+/// kept here is bounded by itself: while there is no [room](Self::room) the stream
+/// is not read on, and the peer has to wait.
 pub(super) struct Decoding {
-    /// Bounded by what is in flight.
     waiting: FuturesOrdered<Work>,
+    /// Of all that wait, as they are or will be once they are decoded.
+    bytes: u64,
     /// As many as there are processors.
     places: Arc<Semaphore>,
-    /// The largest image decoded, in bytes.
+    /// The largest image decoded, in bytes, and where the messages that wait begin
+    /// to be too many.
     limit: u64,
+    decoder: Decoder,
 }
 
 impl Decoding {
     pub(super) fn new(limit: u64) -> Self {
+        Self::by(encoding::decode, limit)
+    }
+
+    fn by(decoder: Decoder, limit: u64) -> Self {
         let places = thread::available_parallelism().map_or(1, usize::from);
         Self {
             waiting: FuturesOrdered::new(),
+            bytes: 0,
             places: Arc::new(Semaphore::new(places)),
             limit,
+            decoder,
         }
+    }
+
+    /// Whether another message may be passed on. One too many at the most is kept,
+    /// so there is always room for one.
+    pub(super) fn has_room(&self) -> bool {
+        self.waiting.is_empty() || (self.waiting.len() < MOST_KEPT && self.bytes < self.limit)
     }
 
     /// Gives a message back that there is nothing to wait for, and keeps others.
@@ -48,34 +75,57 @@ impl Decoding {
             &message.response,
             Some(Response::ImageResponse(image)) if encoding::is_encoded(image)
         );
+        if self.waiting.is_empty() && !is_encoded {
+            return Some(message);
+        }
+        let bytes = self.bytes_of(&message);
+        self.bytes += bytes;
         if is_encoded {
-            let decoding = decode(message, self.limit, self.places.clone());
+            let decoding = decode(message, self.decoder, self.limit, self.places.clone());
             // Begun at once, so that it goes on while the stream is read.
             let task = tokio::spawn(decoding);
             self.waiting.push_back(Box::pin(async move {
                 match task.await {
-                    Ok(decoded) => decoded,
-                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                    Ok(decoded) => (bytes, decoded),
+                    // Only a runtime that ends stops the task, and whoever waits
+                    // here with it.
+                    Err(_) => std::future::pending().await,
                 }
             }));
             return None;
-        }
-        if self.waiting.is_empty() {
-            return Some(message);
         }
         let ready = Decoded {
             message,
             result: Ok(None),
         };
-        self.waiting.push_back(Box::pin(std::future::ready(ready)));
+        self.waiting
+            .push_back(Box::pin(std::future::ready((bytes, ready))));
         None
+    }
+
+    /// What a message takes here, as it is and decoded. What is stated to be over
+    /// the limit will not be decoded.
+    fn bytes_of(&self, message: &FrameResponse) -> u64 {
+        let decoded = match &message.response {
+            Some(Response::ImageResponse(image)) if encoding::is_encoded(image) => {
+                let info = image.info.as_ref();
+                let modality = info.and_then(|info| basics::modality(info.modality));
+                let each = modality.map_or(0, |modality| modality.bytes_per_pixel() as u64);
+                (u64::from(image.width) * u64::from(image.height)).saturating_mul(each)
+            }
+            _ => 0,
+        };
+        message.encoded_len() as u64 + Some(decoded).filter(|it| *it <= self.limit).unwrap_or(0)
     }
 
     /// The next message that was kept; waits for ever while there is none. Cancel
     /// safe.
     pub(super) async fn next(&mut self) -> Decoded {
         match self.waiting.next().await {
-            Some(decoded) => decoded,
+            Some((bytes, decoded)) => {
+                self.bytes -= bytes;
+                decoded
+            }
             None => std::future::pending().await,
         }
     }
@@ -83,17 +133,29 @@ impl Decoding {
     /// Forgets everything, because the connection that it came from is gone.
     pub(super) fn clear(&mut self) {
         self.waiting = FuturesOrdered::new();
+        self.bytes = 0;
     }
 }
 
-async fn decode(message: FrameResponse, limit: u64, places: Arc<Semaphore>) -> Decoded {
+async fn decode(
+    message: FrameResponse,
+    decoder: Decoder,
+    limit: u64,
+    places: Arc<Semaphore>,
+) -> Decoded {
     // Never closed; without a place it would only be slower.
     let _place = places.acquire_owned().await;
+    // What is left to say whose it was, should the decoder break.
+    let empty = FrameResponse {
+        request_id: message.request_id.clone(),
+        response: None,
+        meta: message.meta.clone(),
+    };
     let work = move || {
         let mut message = message;
         let begun = Instant::now();
         let result = match &mut message.response {
-            Some(Response::ImageResponse(image)) => encoding::decode(image, limit),
+            Some(Response::ImageResponse(image)) => decoder(image, limit),
             _ => Ok(None),
         };
         let result = result.map(|measured| {
@@ -104,8 +166,83 @@ async fn decode(message: FrameResponse, limit: u64, places: Arc<Semaphore>) -> D
         });
         Decoded { message, result }
     };
-    match tokio::task::spawn_blocking(work).await {
-        Ok(decoded) => decoded,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    let done = tokio::task::spawn_blocking(work).await;
+    // A fault of ours, which must not cost more than this one image.
+    done.unwrap_or_else(|error| Decoded {
+        message: empty,
+        result: Err(WireError::new(format!("its decoder failed: {error}"))),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::{Encoding, ImageInfo, Modality};
+
+    /// A message of a few bytes that become 4 x `pixels`.
+    fn packed(id: u32, pixels: u32) -> FrameResponse {
+        FrameResponse {
+            request_id: id.to_string(),
+            response: Some(Response::ImageResponse(ImageResponse {
+                width: pixels,
+                height: 1,
+                info: Some(ImageInfo {
+                    modality: Modality::Rgb as i32,
+                    encoding: Encoding::RgbaPacked as i32,
+                    ..Default::default()
+                }),
+                ..Default::default()
+            })),
+            meta: None,
+        }
+    }
+
+    fn plain(id: u32) -> FrameResponse {
+        FrameResponse {
+            request_id: id.to_string(),
+            ..Default::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn little_that_becomes_much_is_read_no_further_than_the_limit() {
+        let mut decoding = Decoding::by(|_, _| Ok(None), 1000);
+        let mut kept = 0;
+        while decoding.has_room() {
+            assert!(decoding.pass(packed(kept, 100)).is_none());
+            kept += 1;
+        }
+        assert_eq!(kept, 3, "two of them are below the limit of 1000 bytes");
+        // What does not become much is counted too.
+        decoding.clear();
+        let mut kept = 0;
+        while decoding.has_room() {
+            // It is over the limit, so nothing will be made of it.
+            assert!(decoding.pass(packed(kept, u32::MAX)).is_none());
+            kept += 1;
+        }
+        assert!(kept > 10 && kept <= MOST_KEPT as u32, "{kept}");
+        for id in 0..kept {
+            assert_eq!(decoding.next().await.message.request_id, id.to_string());
+        }
+        assert_eq!((decoding.bytes, decoding.has_room()), (0, true));
+    }
+
+    #[tokio::test]
+    async fn a_decoder_that_panics_fails_its_own_message_only() {
+        let breaks = |image: &mut ImageResponse, _| match image.width {
+            13 => panic!("a fault of the decoder"),
+            _ => Ok(None),
+        };
+        let mut decoding = Decoding::by(breaks, 1 << 20);
+        for message in [packed(1, 12), packed(2, 13), packed(3, 14), plain(4)] {
+            assert!(decoding.pass(message).is_none());
+        }
+        for id in 1..=4 {
+            let Decoded { message, result } = decoding.next().await;
+            assert_eq!(message.request_id, id.to_string());
+            assert_eq!(result.is_err(), id == 2);
+        }
+        assert!(decoding.pass(plain(5)).is_some(), "nothing waits any more");
     }
 }

@@ -1,7 +1,7 @@
 //! The I/O around the state machine: one task per client.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
@@ -107,6 +107,12 @@ pub(crate) fn spawn<T: Transport>(
     let (ended_sender, ended) = watch::channel(None);
     let hub = Arc::new(Hub::new(policies.kept_requests));
     let driver = Driver {
+        ending: Ending {
+            hub: hub.clone(),
+            limits: [captures.clone(), commands.clone()],
+            ended: ended_sender,
+            reason: None,
+        },
         transport: Some(transport),
         machine: Machine::new(policies.reconnect, policies.resend),
         burst: Burst::new(policies.input_buffering),
@@ -114,18 +120,13 @@ pub(crate) fn spawn<T: Transport>(
         orders: receiver,
         link: Link::Down,
         hub: hub.clone(),
-        limits: [captures.clone(), commands.clone()],
         peer: peer_sender,
         actions: Vec::new(),
         readers: HashMap::new(),
         alarm: None,
         decoding: Decoding::new(policies.max_image_bytes),
     };
-    tokio::spawn(async move {
-        let reason = driver.run(first).await;
-        // Receivers may all be gone; then nobody needs to know.
-        let _ = ended_sender.send(Some(reason));
-    });
+    tokio::spawn(driver.run(first));
     Session {
         orders,
         hub,
@@ -156,8 +157,8 @@ enum Link<T> {
 enum Event<T> {
     Orders(usize),
     Connected(T, Result<Connection, Error>),
-    /// Messages have come; false when none will come any more.
-    Messages(bool),
+    /// Messages have come, or the end of them.
+    Messages,
     Called(Result<FrameResponse, CallFailure>),
     Decoded(Decoded),
     Timer,
@@ -167,13 +168,42 @@ enum Event<T> {
 /// turn.
 const PER_TURN: usize = 64;
 
-/// What came at one turn; empty between turns, and kept for its memory.
+/// What came at one turn; kept for its memory.
 struct Turn {
+    /// Empty between turns.
     orders: Vec<Order>,
-    messages: Vec<Result<Received, Error>>,
+    /// Those that are left between turns wait for room among what is decoded, and
+    /// nothing more is read until they are gone.
+    messages: VecDeque<Result<Received, Error>>,
+}
+
+/// Ends all waiting, whatever it was that ended the session: dropping it does so,
+/// also when the task is stopped with its runtime, or by a panic.
+struct Ending {
+    hub: Arc<Hub>,
+    limits: [InFlight; 2],
+    ended: watch::Sender<Option<Error>>,
+    /// `None` for an end that nobody planned.
+    reason: Option<Error>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let reason = self.reason.take();
+        // First, so that whoever is woken finds the reason. Receivers may all be
+        // gone; then nobody needs to know.
+        if reason.is_some() {
+            let _ = self.ended.send(reason.clone());
+        }
+        let stopped = || Error::new(ErrorKind::Closed, "the session's task was stopped");
+        self.hub.close(&reason.unwrap_or_else(stopped));
+        self.limits.iter().for_each(InFlight::close);
+    }
 }
 
 struct Driver<T> {
+    /// The first, so that it is dropped before what it has to speak for.
+    ending: Ending,
     /// Away while it connects.
     transport: Option<T>,
     machine: Machine<Waiter>,
@@ -183,7 +213,6 @@ struct Driver<T> {
     orders: mpsc::UnboundedReceiver<Order>,
     link: Link<T>,
     hub: Arc<Hub>,
-    limits: [InFlight; 2],
     peer: watch::Sender<Peer>,
     actions: Vec<Action<Waiter>>,
     readers: HashMap<RequestId, mpsc::UnboundedSender<PushItem>>,
@@ -194,16 +223,18 @@ struct Driver<T> {
 }
 
 impl<T: Transport> Driver<T> {
-    /// Runs until the machine closes; returns the reason.
-    async fn run(mut self, first: Connection) -> Error {
+    /// Runs until the machine closes.
+    async fn run(mut self, first: Connection) {
         self.open(first);
         let mut turn = Turn {
             orders: Vec::with_capacity(PER_TURN),
-            messages: Vec::with_capacity(PER_TURN),
+            messages: VecDeque::with_capacity(PER_TURN),
         };
         loop {
             if let Some(reason) = self.perform() {
-                return reason;
+                self.refuse_late_orders(&reason);
+                self.ending.reason = Some(reason);
+                return;
             }
             match self.next_event(&mut turn).await {
                 // Every handle is gone.
@@ -220,7 +251,7 @@ impl<T: Transport> Driver<T> {
                         Err(error) => self.lost(error),
                     }
                 }
-                Event::Messages(more) => self.received(&mut turn.messages, more),
+                Event::Messages => self.received(&mut turn.messages),
                 Event::Called(Ok(message)) => self.arrived(message, now()),
                 Event::Decoded(decoded) => self.decoded(decoded),
                 Event::Called(Err(failure)) => {
@@ -238,13 +269,17 @@ impl<T: Transport> Driver<T> {
         if self.alarm.as_ref().is_some_and(|(at, _)| *at <= now()) {
             return Event::Timer;
         }
+        let messages = &mut turn.messages;
+        let may_read = messages.is_empty() && self.decoding.has_room();
+        if !messages.is_empty() && self.decoding.has_room() {
+            return Event::Messages;
+        }
         let timer = async {
             match &mut self.alarm {
                 Some((_, alarm)) => alarm.as_mut().await,
                 None => std::future::pending().await,
             }
         };
-        let messages = &mut turn.messages;
         let network = async {
             match &mut self.link {
                 Link::Down => std::future::pending().await,
@@ -255,10 +290,11 @@ impl<T: Transport> Driver<T> {
                 Link::Up {
                     inbound, calling, ..
                 } => tokio::select! {
-                    more = poll_fn(|cx| poll_messages(inbound, messages, cx)) => {
-                        Event::Messages(more)
+                    () = poll_fn(|cx| poll_messages(inbound, messages, cx)), if may_read => {
+                        Event::Messages
                     }
                     Some(called) = calling.next(), if !calling.is_empty() => Event::Called(called),
+                    else => std::future::pending().await,
                 },
             }
         };
@@ -287,10 +323,12 @@ impl<T: Transport> Driver<T> {
         }
     }
 
-    fn received(&mut self, messages: &mut Vec<Result<Received, Error>>, more: bool) {
+    fn received(&mut self, messages: &mut VecDeque<Result<Received, Error>>) {
         let now = now();
         self.note_link();
-        for message in messages.drain(..) {
+        while self.decoding.has_room()
+            && let Some(message) = messages.pop_front()
+        {
             match message {
                 Ok(Received::Message(message)) => {
                     self.arrived(message, now);
@@ -298,12 +336,9 @@ impl<T: Transport> Driver<T> {
                 Ok(Received::TooLong { request_id, bytes }) => {
                     self.machine.too_long(&request_id, bytes, &mut self.actions);
                 }
-                Err(error) => return self.lost(error),
+                // The last that comes.
+                Err(error) => self.lost(error),
             }
-        }
-        if !more {
-            let message = "the server ended the stream";
-            self.lost(Error::new(ErrorKind::Unreachable, message));
         }
     }
 
@@ -440,11 +475,6 @@ impl<T: Transport> Driver<T> {
             }
         }
         self.actions = actions;
-        if let Some(reason) = &closed {
-            self.hub.close(reason);
-            self.limits.iter().for_each(InFlight::close);
-            self.refuse_late_orders(reason);
-        }
         closed
     }
 
@@ -511,27 +541,30 @@ impl<T: Transport> Driver<T> {
     }
 }
 
-/// Takes in what has come, and waits only when nothing has; false at the end.
+/// Takes in what has come, and waits only when nothing has. The last message is an
+/// error: why there are no more.
 fn poll_messages(
     inbound: &mut Inbound,
-    messages: &mut Vec<Result<Received, Error>>,
+    messages: &mut VecDeque<Result<Received, Error>>,
     cx: &mut Context<'_>,
-) -> Poll<bool> {
+) -> Poll<()> {
     while messages.len() < PER_TURN {
-        match inbound.as_mut().poll_next(cx) {
-            Poll::Ready(Some(message)) => {
-                let is_last = message.is_err();
-                messages.push(message);
-                if is_last {
-                    break;
-                }
+        let message = match inbound.as_mut().poll_next(cx) {
+            Poll::Ready(Some(message)) => message,
+            Poll::Ready(None) => {
+                let message = "the server ended the stream";
+                Err(Error::new(ErrorKind::Unreachable, message))
             }
-            Poll::Ready(None) => return Poll::Ready(false),
             Poll::Pending if messages.is_empty() => return Poll::Pending,
             Poll::Pending => break,
+        };
+        let is_last = message.is_err();
+        messages.push_back(message);
+        if is_last {
+            break;
         }
     }
-    Poll::Ready(true)
+    Poll::Ready(())
 }
 
 /// The runtime's clock, which tests can pause.
