@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::common::{TinyEngine, serve};
 use synthcap::{
-    Client, ClientConfig, Compression, Error, ErrorKind, Keepalive, KeepalivePolicy, LogLevel,
-    Preset, ReconnectPolicy, TlsFiles,
+    Backoff, Client, ClientConfig, Compression, Error, ErrorKind, InputBuffering, Keepalive,
+    KeepalivePolicy, LogLevel, Pool, Preset, ReconnectPolicy, TlsFiles,
 };
 use uesynth_contract::PlainServer;
 
@@ -208,5 +208,142 @@ async fn pings_where_allowed_find_out_first_who_answers() -> TestResult {
             client.close().await?;
         }
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn waits_rates_and_addresses_that_cannot_work_are_refused_when_built() {
+    let good = Backoff::GRPC;
+    for (backoff, named) in [
+        (
+            Backoff {
+                initial: Duration::ZERO,
+                ..good
+            },
+            "first wait",
+        ),
+        (
+            Backoff {
+                max: Duration::ZERO,
+                ..good
+            },
+            "longest wait",
+        ),
+        (
+            Backoff {
+                max: Duration::MAX,
+                ..good
+            },
+            "longest wait",
+        ),
+        (
+            Backoff {
+                multiplier: 0.0,
+                ..good
+            },
+            "multiplier",
+        ),
+        (
+            Backoff {
+                multiplier: f64::NAN,
+                ..good
+            },
+            "multiplier",
+        ),
+        (
+            Backoff {
+                multiplier: f64::INFINITY,
+                ..good
+            },
+            "multiplier",
+        ),
+        (
+            Backoff {
+                jitter: f64::NAN,
+                ..good
+            },
+            "jitter",
+        ),
+        (
+            Backoff {
+                jitter: -0.1,
+                ..good
+            },
+            "jitter",
+        ),
+    ] {
+        let policy = ReconnectPolicy::Backoff(backoff);
+        let text = refused(ClientConfig::builder().reconnect(policy).build());
+        assert!(text.contains(named), "{text}");
+        let pool = Pool::builder().server("127.0.0.1:1").backoff(backoff);
+        let error = pool
+            .connect()
+            .await
+            .expect_err("the pool has the same rules");
+        assert_eq!(
+            (error.kind(), error.to_string()),
+            (ErrorKind::InvalidInput, text)
+        );
+        // Whoever asks it all the same gets an answer.
+        let _ = backoff.delay(u32::MAX, 0.0);
+    }
+    let good = InputBuffering::default();
+    for (buffering, named) in [
+        (
+            InputBuffering {
+                max_delay: Duration::MAX,
+                ..good
+            },
+            "max_delay",
+        ),
+        (
+            InputBuffering {
+                max_commands: 0,
+                ..good
+            },
+            "max_commands",
+        ),
+        (
+            InputBuffering {
+                above_per_second: f64::NAN,
+                ..good
+            },
+            "above_per_second",
+        ),
+        (
+            InputBuffering {
+                above_per_second: -1.0,
+                ..good
+            },
+            "above_per_second",
+        ),
+    ] {
+        let text = refused(
+            ClientConfig::builder()
+                .input_buffering(Some(buffering))
+                .build(),
+        );
+        assert!(text.contains(named), "{text}");
+    }
+    for url in [
+        "ftp://x:1",
+        "http://x",
+        "",
+        "http://x:port",
+        "http://:1",
+        "unix:",
+    ] {
+        let text = refused(ClientConfig::builder().url(url).build());
+        assert!(text.contains("server address"), "{url}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_time_limit_that_no_clock_holds_is_a_very_long_one() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = Client::connect(server.url()).await?;
+    let camera = client.default_camera();
+    camera.rgb().timeout(Duration::MAX).await?;
+    camera.rgb().timeout(Duration::MAX).unary().await?;
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::{
     RequestId,
     encoding::show_choice,
     frame::{Moment, Stamp},
-    session::{Job, Order, Outcome, Peer, Permit, Submission, Via, Waiter, has_method},
+    session::{Job, LONGEST, Order, Outcome, Peer, Permit, Submission, Via, Waiter, has_method},
 };
 
 /// Reads what a request is worth out of its outcome.
@@ -114,7 +114,8 @@ impl<T> Request<T> {
         }
     }
 
-    /// Gives this request its own time limit in place of the client's.
+    /// Gives this request its own time limit in place of the client's. Beyond 34
+    /// years (2^30 s) it makes no difference.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.how.timeout = timeout;
         self
@@ -339,7 +340,7 @@ fn send<T>(
     let span = tracing::debug_span!("request", %id, what = job.name());
     // The session's clock, which tests can pause and simulations make up.
     let now = tokio::time::Instant::now().into_std();
-    let deadline = now + how.timeout;
+    let deadline = now + how.timeout.min(LONGEST);
     let submission = Submission {
         id,
         job,

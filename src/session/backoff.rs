@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
+use super::LONGEST;
+
 /// Exponential backoff with jitter; a plain value, the randomness is passed in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Backoff {
-    /// The first wait. Default 1 s.
+    /// The first wait, longer than zero. Default 1 s.
     pub initial: Duration,
-    /// By how much each wait is longer than the one before. Default 1.6.
+    /// By how much each wait is longer than the one before, at least 1. Default 1.6.
     pub multiplier: f64,
-    /// The longest wait. Default 120 s.
+    /// The longest wait, longer than zero. Default 120 s.
     pub max: Duration,
-    /// The part of a wait that is random, either way: 0.2 means 80 % to 120 %.
-    /// Default 0.2.
+    /// The part of a wait that is random, either way, 0 to 1: 0.2 means 80 % to
+    /// 120 %. Default 0.2.
     pub jitter: f64,
 }
 
@@ -39,7 +41,32 @@ impl Backoff {
         let grown = self.initial.as_secs_f64() * self.multiplier.powi(exponent);
         let base = grown.min(self.max.as_secs_f64());
         let factor = 1.0 + self.jitter * (2.0 * random - 1.0);
-        Duration::from_secs_f64((base * factor).max(0.0))
+        let delay = Duration::try_from_secs_f64((base * factor).max(0.0));
+        delay.unwrap_or(LONGEST).min(LONGEST)
+    }
+
+    /// Why these waits cannot be kept, in one line.
+    pub(crate) fn unusable(&self) -> Option<String> {
+        for (name, wait) in [("first", self.initial), ("longest", self.max)] {
+            if wait.is_zero() || wait > LONGEST {
+                return Some(format!(
+                    "the {name} wait of the backoff is {wait:?}; \
+                     it must be longer than zero and at most 2^30 seconds"
+                ));
+            }
+        }
+        // Said so that NaN is neither.
+        let grows = self.multiplier >= 1.0 && self.multiplier.is_finite();
+        if !grows {
+            let multiplier = self.multiplier;
+            return Some(format!(
+                "the multiplier of the backoff is {multiplier}; it must be at least 1"
+            ));
+        }
+        (!(0.0..=1.0).contains(&self.jitter)).then(|| {
+            let jitter = self.jitter;
+            format!("the jitter of the backoff is {jitter}; it must be 0 to 1")
+        })
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Job, Submission};
+use super::{Job, LONGEST, Submission};
 use crate::{Command, PartialTransform};
 
 /// How bursts of commands are gathered before they are sent.
@@ -34,11 +34,12 @@ use crate::{Command, PartialTransform};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InputBuffering {
-    /// How many commands travel together at the most. Default 8.
+    /// How many commands travel together at the most, at least 1. Default 8.
     pub max_commands: usize,
     /// How long a command waits at the most. Default 3 ms.
     pub max_delay: Duration,
-    /// At which rate holding begins, in commands per second. Default 5.
+    /// At which rate holding begins, in commands per second; 0 always holds.
+    /// Default 5.
     pub above_per_second: f64,
     /// Whether a move takes the place of an earlier one of the same camera or
     /// object that is still held; both then end with the later one's reply.
@@ -54,6 +55,25 @@ impl Default for InputBuffering {
             above_per_second: 5.0,
             coalesce: false,
         }
+    }
+}
+
+impl InputBuffering {
+    /// Why commands cannot be gathered so, in one line.
+    pub(crate) fn unusable(&self) -> Option<String> {
+        let rate = self.above_per_second;
+        if self.max_commands == 0 {
+            return Some("max_commands of the input buffering must be at least 1".to_owned());
+        }
+        if self.max_delay > LONGEST {
+            return Some(
+                "max_delay of the input buffering must be at most 2^30 seconds".to_owned(),
+            );
+        }
+        // Said so that NaN is not.
+        (!(rate.is_finite() && rate >= 0.0)).then(|| {
+            format!("above_per_second of the input buffering is {rate}; it must be 0 or more")
+        })
     }
 }
 

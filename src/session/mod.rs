@@ -25,7 +25,7 @@ mod shared;
 mod transport;
 mod unary;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 #[cfg(feature = "server")]
 pub(crate) use aside::{REPLIES_OF_HEADER, STREAM_HEADER};
@@ -52,6 +52,10 @@ pub(crate) use transport::{Connection, Connector, Peer, Transport};
 pub(crate) use unary::has_method;
 
 use crate::{Answer, Frame, frame::Stamp};
+
+/// The longest time that a setting may be: an instant much further ahead cannot be
+/// computed everywhere.
+pub(crate) const LONGEST: Duration = Duration::from_secs(1 << 30);
 
 /// What became of a request that succeeded: one answer per command.
 #[derive(Clone, Debug)]

@@ -47,6 +47,11 @@ impl ClientConfig {
         })
     }
 
+    /// Whether there can be a server at the address, which need not be there yet.
+    pub(super) fn check_url(&self) -> Result<(), Error> {
+        self.quiet_endpoint().map(|_| ())
+    }
+
     /// Whether memory may be shared. Not past a dialer, whose connections are to
     /// carry everything.
     fn shares_memory(&self) -> bool {
@@ -62,6 +67,9 @@ impl ClientConfig {
         let invalid = |_| self.unusable("not a URL");
         let mut endpoint = Endpoint::from_shared(bare).map_err(invalid)?;
         if !is_unix(&url) {
+            if endpoint.uri().host().is_none_or(str::is_empty) {
+                return Err(self.unusable("the host is missing"));
+            }
             if endpoint.uri().port().is_none() {
                 return Err(self.unusable("the port is missing"));
             }
@@ -113,6 +121,9 @@ impl ClientConfig {
     fn socket_url(&self) -> Result<String, Error> {
         if !cfg!(unix) {
             return Err(self.unusable("there are no Unix sockets here"));
+        }
+        if socket_path(&self.url) == Some("") {
+            return Err(self.unusable("the path of the socket is missing"));
         }
         if self.require_tls || self.tls != TlsFiles::default() {
             return Err(self.unusable("a Unix socket has no TLS, and needs none"));

@@ -13,7 +13,7 @@ pub use policy::{Compression, Keepalive, KeepalivePolicy, LogLevel, Preset, Shar
 
 use crate::{
     Dialer, EncodingChoice, Encodings, Error, ErrorKind, InputBuffering, ReconnectPolicy,
-    ResendPolicy, Token, encoding::show_choice,
+    ResendPolicy, Token, encoding::show_choice, session::LONGEST,
 };
 
 /// Everything that can be set about a client.
@@ -240,7 +240,16 @@ impl ClientConfig {
 
     /// Names the first setting that cannot work.
     pub(super) fn validate(&self) -> Result<(), Error> {
+        self.check_url()?;
         self.validate_times()?;
+        let waits = match &self.reconnect {
+            ReconnectPolicy::Never => None,
+            ReconnectPolicy::Backoff(backoff) => backoff.unusable(),
+        };
+        let gathering = self.input_buffering.as_ref();
+        if let Some(why) = waits.or_else(|| gathering.and_then(InputBuffering::unusable)) {
+            return Err(invalid(why));
+        }
         if let Some((modality, choice)) = self.encodings.unsuitable() {
             let choice = show_choice(&choice);
             return Err(invalid(format!("{modality} cannot be encoded as {choice}")));
@@ -294,8 +303,7 @@ impl ClientConfig {
             if time.is_some_and(|time| time.is_zero()) {
                 return Err(invalid(format!("{name} must be longer than zero")));
             }
-            // An instant that far ahead cannot be computed everywhere.
-            if time.is_some_and(|time| time > Duration::from_secs(1 << 30)) {
+            if time.is_some_and(|time| time > LONGEST) {
                 return Err(invalid(format!("{name} must be at most 2^30 seconds")));
             }
         }

@@ -163,7 +163,10 @@ impl PoolBuilder {
         if self.max_sends == 0 {
             return invalid("max_sends must be at least 1");
         }
-        Ok(())
+        match self.backoff.unusable() {
+            Some(why) => invalid(&why),
+            None => Ok(()),
+        }
     }
 }
 
