@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use crate::common::{TinyEngine, serve};
-use synthcap::{Client, ErrorKind, InputBuffering, Modality, RequestId, Vec3};
+use synthcap::{
+    Client, Error, ErrorKind, InputBuffering, Modality, ReconnectPolicy, RequestId, Rotator, Vec3,
+    server::ServerHandle,
+};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
@@ -81,8 +84,9 @@ async fn a_burst_of_moves_is_answered_in_full_and_ends_where_it_should() -> Test
     for coalesce in [false, true] {
         let buffering = InputBuffering {
             coalesce,
-            // Long enough that what is released is released by count or capture.
-            max_delay: Duration::from_secs(60),
+            // Long enough that what is released is released by count or capture, and
+            // shorter than the time limit of the moves.
+            max_delay: Duration::from_secs(20),
             ..InputBuffering::default()
         };
         let client = Client::builder(server.url())
@@ -123,5 +127,76 @@ async fn a_held_command_goes_out_when_its_time_has_come() -> TestResult {
         ticket?.await?;
     }
     assert_eq!(camera.transform().await?.location.x, 3.0);
+    Ok(())
+}
+
+/// Holds every move but the first, for longer than any test takes.
+async fn holding(server: &ServerHandle, reconnect: ReconnectPolicy) -> Result<Client, Error> {
+    let buffering = InputBuffering {
+        coalesce: true,
+        max_delay: Duration::from_secs(20),
+        above_per_second: 0.0,
+        ..InputBuffering::default()
+    };
+    let builder = Client::builder(server.url()).input_buffering(Some(buffering));
+    let client = builder.reconnect(reconnect).connect().await?;
+    client.default_camera().set_location(Vec3::ONE).await?;
+    Ok(client)
+}
+
+fn at(x: f32) -> Vec3 {
+    Vec3::new(x, 0.0, 0.0)
+}
+
+#[tokio::test]
+async fn held_commands_of_a_lost_connection_were_not_sent_and_are_counted() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = holding(&server, ReconnectPolicy::Never).await?;
+    let camera = client.default_camera();
+    let held = [1.0, 2.0].map(|x| camera.set_location(at(x)).submit());
+    let turned = camera.set_rotation(Rotator::ZERO).submit()?;
+    let cube = client.object("cube").set_location(at(3.0)).submit()?;
+    server.shutdown().await;
+    for ticket in held.into_iter().chain([Ok(turned), Ok(cube)]) {
+        let ticket = ticket?;
+        let id = ticket.id();
+        let error = ticket.await.expect_err("the server is gone");
+        assert_eq!(
+            (error.kind(), error.request_id()),
+            (ErrorKind::NotSent, Some(id))
+        );
+    }
+    let stats = client.stats();
+    assert_eq!((stats.requests_ok, stats.requests_failed), (1, 4));
+    assert_eq!(client.in_flight(), (0, 0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_command_that_cannot_wait_so_long_is_not_held() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = holding(&server, ReconnectPolicy::default()).await?;
+    let camera = client.default_camera();
+    let held = camera.set_location(at(1.0)).submit()?;
+    // Nothing else releases the two.
+    let limit = Duration::from_secs(10);
+    camera.set_location(at(2.0)).timeout(limit).await?;
+    held.await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_gives_a_move_up_does_not_cancel_those_it_took_the_place_of() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = holding(&server, ReconnectPolicy::default()).await?;
+    let camera = client.default_camera();
+    let earlier = [1.0, 2.0].map(|x| camera.set_location(at(x)).submit());
+    camera.set_location(at(3.0)).submit()?.cancel();
+    for ticket in earlier {
+        ticket?.await?;
+    }
+    let stats = client.stats();
+    assert_eq!((stats.requests_ok, stats.requests_failed), (3, 1));
+    assert_eq!(client.in_flight(), (0, 0));
     Ok(())
 }

@@ -18,7 +18,9 @@ use crate::{
     RequestId,
     encoding::show_choice,
     frame::{Moment, Stamp},
-    session::{Job, LONGEST, Order, Outcome, Peer, Permit, Submission, Via, Waiter, has_method},
+    session::{
+        Job, LONGEST, Order, Outcome, Peer, Permit, Submission, Via, Waiter, Waiters, has_method,
+    },
 };
 
 /// Reads what a request is worth out of its outcome.
@@ -346,13 +348,12 @@ fn send<T>(
         job,
         deadline,
         via: how.via(deadline),
-        waiter: Waiter {
+        waiter: Waiters::from(Waiter {
             reply,
             permit,
             since: now,
             span,
-            joined: Vec::new(),
-        },
+        }),
     };
     let sent = inner.session.orders.send(Order::Submit(submission));
     sent.map_err(|_| inner.ended_or(closed()))?;

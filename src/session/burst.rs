@@ -36,14 +36,16 @@ use crate::{Command, PartialTransform};
 pub struct InputBuffering {
     /// How many commands travel together at the most, at least 1. Default 8.
     pub max_commands: usize,
-    /// How long a command waits at the most. Default 3 ms.
+    /// How long a command waits at the most. Default 3 ms. One whose time limit is
+    /// shorter does not wait.
     pub max_delay: Duration,
     /// At which rate holding begins, in commands per second; 0 always holds.
     /// Default 5.
     pub above_per_second: f64,
     /// Whether a move takes the place of an earlier one of the same camera or
-    /// object that is still held; both then end with the later one's reply.
-    /// Default no: every move reaches the server.
+    /// object that is still held; both then end with the later one's reply. When
+    /// the later one is cancelled, the earlier one still gets it. Default no: every
+    /// move reaches the server.
     pub coalesce: bool,
 }
 
@@ -131,9 +133,11 @@ impl<W: Join> Burst<W> {
             ready.push(submission);
             return;
         }
-        self.hold(submission, settings.coalesce);
-        self.due.get_or_insert(now + settings.max_delay);
-        if self.held.len() >= settings.max_commands {
+        let due = *self.due.get_or_insert(now + settings.max_delay);
+        // Nothing runs out of time in here.
+        let hurries = submission.deadline <= due;
+        self.hold(submission, settings);
+        if hurries || self.held.len() >= settings.max_commands {
             self.release(ready);
         }
     }
@@ -160,13 +164,14 @@ impl<W: Join> Burst<W> {
         self.interval * settings.above_per_second < 1.0
     }
 
-    fn hold(&mut self, mut submission: Submission<W>, coalesce: bool) {
-        if coalesce {
-            let earlier = self
-                .held
-                .iter()
-                .position(|held| same_target(&held.job, &submission.job));
-            if let Some(index) = earlier {
+    fn hold(&mut self, mut submission: Submission<W>, settings: InputBuffering) {
+        if settings.coalesce {
+            let mut held = self.held.iter();
+            let earlier = held.rposition(|held| same_target(&held.job, &submission.job));
+            // An earlier one with a shorter time limit would have to wait beyond it.
+            let latest = submission.deadline.checked_sub(settings.max_delay);
+            let joins = |index: &usize| Some(self.held[*index].deadline) >= latest;
+            if let Some(index) = earlier.filter(joins) {
                 let earlier = self.held.remove(index);
                 submission.job = merged(&earlier.job, submission.job);
                 submission.waiter.join(earlier.id, earlier.waiter);
@@ -252,7 +257,7 @@ mod tests {
         Submission {
             id: RequestId::new(id),
             job: Job::One(command),
-            deadline: Instant::now(),
+            deadline: Instant::now() + Duration::from_secs(60),
             via: crate::session::Via::Stream,
             waiter: Vec::new(),
         }
@@ -301,6 +306,35 @@ mod tests {
             groups,
             [vec![0], vec![], vec![], vec![1, 2, 3], vec![], vec![]]
         );
+    }
+
+    #[test]
+    fn nothing_is_held_beyond_its_time_limit() {
+        let settings = InputBuffering {
+            coalesce: true,
+            max_delay: Duration::from_secs(10),
+            ..InputBuffering::default()
+        };
+        let mut burst = Burst::new(Some(settings));
+        let (start, mut ready) = (Instant::now(), Vec::new());
+        for (id, limit) in [60, 60, 20, 60, 5].into_iter().enumerate() {
+            let now = start + Duration::from_millis(id as u64);
+            let moving = submission(id as u64, move_to(id as f32));
+            let moving = Submission {
+                deadline: now + Duration::from_secs(limit),
+                ..moving
+            };
+            burst.push(moving, now, &mut ready);
+            assert!(burst.due() <= Some(start + Duration::from_millis(10_001)));
+        }
+        // The third takes the place of the second, which may wait longer than it. The
+        // fourth must not keep the third waiting, and the last cannot wait itself.
+        let left: Vec<_> = ready
+            .iter()
+            .map(|s| (s.id.get(), s.waiter.clone()))
+            .collect();
+        assert_eq!(left, [(0, vec![]), (2, vec![1]), (4, vec![3])]);
+        assert_eq!(burst.due(), None);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::{
     burst::{Burst, Join},
     decoding::{Decoded, Decoding},
     hub::Hub,
-    machine::{Action, Machine, Submission},
+    machine::{Action, Machine, Submission, cancelled},
     meter::LinkRate,
     pushes::PushedSet,
     receive::Received,
@@ -32,7 +32,39 @@ use crate::{
     proto::{ActionRequest, FrameResponse},
 };
 
-/// Who waits for a reply, and the place in flight that it holds.
+/// Who waits for one reply: whoever made the request, and those whose earlier
+/// requests it took the place of.
+#[derive(Debug)]
+pub(crate) struct Waiters {
+    /// `None` after it gave up while the others still wait.
+    own: Option<Waiter>,
+    earlier: Vec<(RequestId, Waiter)>,
+}
+
+impl From<Waiter> for Waiters {
+    fn from(own: Waiter) -> Self {
+        Self {
+            own: Some(own),
+            earlier: Vec::new(),
+        }
+    }
+}
+
+impl Join for Waiters {
+    fn join(&mut self, id: RequestId, mut earlier: Self) {
+        self.earlier.append(&mut earlier.earlier);
+        self.earlier.extend(earlier.own.map(|own| (id, own)));
+    }
+}
+
+impl Waiters {
+    /// Takes out whoever made the request, if others wait for the same reply.
+    fn part(&mut self) -> Option<Waiter> {
+        self.own.take_if(|_| !self.earlier.is_empty())
+    }
+}
+
+/// Someone who waits for a reply, and the place in flight that it holds.
 #[derive(Debug)]
 pub(crate) struct Waiter {
     pub(crate) reply: oneshot::Sender<Result<Outcome, Error>>,
@@ -40,15 +72,6 @@ pub(crate) struct Waiter {
     pub(crate) since: Instant,
     /// Open from the call to the reply; holds the request's ID.
     pub(crate) span: tracing::Span,
-    /// Earlier requests that this one took the place of.
-    pub(crate) joined: Vec<(RequestId, Waiter)>,
-}
-
-impl Join for Waiter {
-    fn join(&mut self, id: RequestId, mut earlier: Self) {
-        self.joined.append(&mut earlier.joined);
-        self.joined.push((id, earlier));
-    }
 }
 
 /// What a handle wants of its session.
@@ -58,7 +81,7 @@ impl Join for Waiter {
     reason = "submissions are nearly all of them, and a box would be an allocation each"
 )]
 pub(crate) enum Order {
-    Submit(Submission<Waiter>),
+    Submit(Submission<Waiters>),
     Cancel(RequestId),
     /// Who reads what this subscription brings; comes before its submission.
     Reader(RequestId, mpsc::UnboundedSender<PushItem>),
@@ -206,15 +229,15 @@ struct Driver<T> {
     ending: Ending,
     /// Away while it connects.
     transport: Option<T>,
-    machine: Machine<Waiter>,
-    burst: Burst<Waiter>,
+    machine: Machine<Waiters>,
+    burst: Burst<Waiters>,
     /// Requests that may go to the machine now; empty between events.
-    ready: Vec<Submission<Waiter>>,
+    ready: Vec<Submission<Waiters>>,
     orders: mpsc::UnboundedReceiver<Order>,
     link: Link<T>,
     hub: Arc<Hub>,
     peer: watch::Sender<Peer>,
-    actions: Vec<Action<Waiter>>,
+    actions: Vec<Action<Waiters>>,
     readers: HashMap<RequestId, mpsc::UnboundedSender<PushItem>>,
     /// Goes off at this time or, when what it was for has ended, for nothing: that
     /// is cheaper than to set it anew with every request that ends.
@@ -232,7 +255,9 @@ impl<T: Transport> Driver<T> {
         };
         loop {
             if let Some(reason) = self.perform() {
-                self.refuse_late_orders(&reason);
+                self.refuse_late_orders();
+                // Gone before anybody is told that it is.
+                self.link = Link::Down;
                 self.ending.reason = Some(reason);
                 return;
             }
@@ -401,7 +426,20 @@ impl<T: Transport> Driver<T> {
                 self.burst.push(submission, now(), &mut self.ready);
                 self.submit_ready();
             }
-            Order::Cancel(id) => self.machine.cancel(id, out),
+            Order::Cancel(id) => {
+                let waiting = self.machine.waiting_mut(id);
+                let gone = waiting.and_then(|(job, waiters)| Some((job.clone(), waiters.part()?)));
+                match gone {
+                    // The others have not given it up.
+                    Some((job, waiter)) => out.push(Action::Complete {
+                        id,
+                        job,
+                        waiter: waiter.into(),
+                        result: Err(cancelled(id)),
+                    }),
+                    None => self.machine.cancel(id, out),
+                }
+            }
             Order::Reader(id, reader) => {
                 self.readers.insert(id, reader);
             }
@@ -441,6 +479,9 @@ impl<T: Transport> Driver<T> {
         self.decoding.clear();
         let random = fastrand::f64();
         self.machine.lost(error, random, now(), &mut self.actions);
+        // What was held was not sent, and is now like the rest of that.
+        self.burst.release(&mut self.ready);
+        self.submit_ready();
     }
 
     /// Does what the machine wants; the reason when it has closed.
@@ -478,7 +519,17 @@ impl<T: Transport> Driver<T> {
         closed
     }
 
-    fn complete(&self, id: RequestId, job: &Job, waiter: Waiter, result: Result<Outcome, Error>) {
+    fn complete(&self, id: RequestId, job: &Job, waiters: Waiters, result: Result<Outcome, Error>) {
+        for (earlier, waiter) in waiters.earlier {
+            let result = result.clone().map_err(|error| error.of_request(earlier));
+            self.end(earlier, job, waiter, result);
+        }
+        if let Some(waiter) = waiters.own {
+            self.end(id, job, waiter, result);
+        }
+    }
+
+    fn end(&self, id: RequestId, job: &Job, waiter: Waiter, result: Result<Outcome, Error>) {
         let _inside = waiter.span.enter();
         let took = now() - waiter.since;
         self.hub.stats.ended(took, result.as_ref().err());
@@ -495,10 +546,6 @@ impl<T: Transport> Driver<T> {
                 self.hub.report_gaps(job, error);
                 drop(waiter.permit);
             }
-        }
-        for (earlier, joined) in waiter.joined {
-            let result = result.clone().map_err(|error| error.of_request(earlier));
-            self.complete(earlier, job, joined, result);
         }
         // The ticket may have been dropped; the frames have their other ways.
         let _ = waiter.reply.send(result);
@@ -528,16 +575,14 @@ impl<T: Transport> Driver<T> {
     }
 
     /// Requests that were made while the session closed also end, with the reason.
-    fn refuse_late_orders(&mut self, reason: &Error) {
+    fn refuse_late_orders(&mut self) {
         self.orders.close();
         while let Ok(order) = self.orders.try_recv() {
             if let Order::Submit(submission) = order {
-                let message = "closed before the request was sent";
-                let error = Error::with_source(ErrorKind::NotSent, message, reason.clone());
-                let error = error.of_request(submission.id);
-                let _ = submission.waiter.reply.send(Err(error));
+                self.machine.submit(submission, &mut self.actions);
             }
         }
+        self.perform();
     }
 }
 

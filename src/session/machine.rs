@@ -64,16 +64,21 @@ pub(crate) enum Action<W> {
         last: bool,
     },
     Connect,
-    /// The last action: nothing is pending any more.
+    /// Nothing is pending any more; whatever is submitted from now on ends at once.
     Closed(Error),
 }
 
 #[derive(Debug)]
 enum Link {
     Connecting,
-    Open { plain: bool },
-    Waiting { until: Instant },
-    Closed,
+    Open {
+        plain: bool,
+    },
+    Waiting {
+        until: Instant,
+    },
+    /// For this reason.
+    Closed(Error),
 }
 
 /// The state of a session.
@@ -162,8 +167,8 @@ impl<W> Machine<W> {
         }
         self.pending
             .insert(id, deadline, Entry::new(job, waiter, via));
-        if matches!(self.link, Link::Closed) {
-            let error = Error::new(ErrorKind::Closed, "the client was closed");
+        if let Link::Closed(reason) = &self.link {
+            let error = closed_before_sending(reason);
             self.fail(id, &error, out);
             return;
         }
@@ -223,8 +228,13 @@ impl<W> Machine<W> {
         if self.pending.get_mut(id).is_some_and(|entry| entry.sent) {
             self.tell_cancelled(id, out);
         }
-        let message = "cancelled by the caller";
-        self.fail(id, &Error::new(ErrorKind::Cancelled, message), out);
+        self.fail(id, &cancelled(id), out);
+    }
+
+    /// A request that is pending: what it asks, and who waits.
+    pub(crate) fn waiting_mut(&mut self, id: RequestId) -> Option<(&Job, &mut W)> {
+        let entry = self.pending.get_mut(id)?;
+        Some((&entry.job, &mut entry.waiter))
     }
 
     /// Nobody reads a subscription any more.
@@ -311,7 +321,7 @@ impl<W> Machine<W> {
         now: Instant,
         out: &mut Vec<Action<W>>,
     ) {
-        if matches!(self.link, Link::Closed) {
+        if matches!(self.link, Link::Closed(_)) {
             return;
         }
         self.plain.forget();
@@ -433,20 +443,19 @@ impl<W> Machine<W> {
 
     /// Ends everything. The one place where a session stops.
     pub(crate) fn close(&mut self, reason: Error, out: &mut Vec<Action<W>>) {
-        if matches!(self.link, Link::Closed) {
+        if matches!(self.link, Link::Closed(_)) {
             return;
         }
-        self.link = Link::Closed;
+        self.link = Link::Closed(reason.clone());
         for id in self.pending.ids_where(|_| true) {
             let sent = self.pending.get_mut(id);
             let sent = sent.is_some_and(|entry| entry.ever_sent);
-            let (kind, message) = if sent {
+            let error = if sent {
                 let message = "closed before the reply came; it may have taken effect or not";
-                (ErrorKind::OutcomeUnknown, message)
+                Error::with_source(ErrorKind::OutcomeUnknown, message, reason.clone())
             } else {
-                (ErrorKind::NotSent, "closed before the request was sent")
+                closed_before_sending(&reason)
             };
-            let error = Error::with_source(kind, message, reason.clone());
             self.fail(id, &error, out);
         }
         self.unsent.clear();
@@ -460,4 +469,14 @@ impl<W> Machine<W> {
         }
         out.push(Action::Closed(reason));
     }
+}
+
+fn closed_before_sending(reason: &Error) -> Error {
+    let message = "closed before the request was sent";
+    Error::with_source(ErrorKind::NotSent, message, reason.clone())
+}
+
+/// How a request ends that its caller gave up.
+pub(super) fn cancelled(id: RequestId) -> Error {
+    Error::new(ErrorKind::Cancelled, "cancelled by the caller").of_request(id)
 }

@@ -35,7 +35,7 @@ pub use burst::InputBuffering;
 pub(crate) use dial::TlsDialing;
 pub use dial::{DialTarget, Dialer};
 pub(crate) use dial::{Dialing, Way};
-pub(crate) use driver::{Order, Policies, PushItem, Session, Waiter, spawn};
+pub(crate) use driver::{Order, Policies, PushItem, Session, Waiter, Waiters, spawn};
 pub(crate) use entry::Job;
 pub(crate) use limiter::{InFlight, Permit};
 #[cfg(fuzzing)]
