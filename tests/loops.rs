@@ -7,7 +7,7 @@ use std::sync::{
 
 use crate::common::{TinyEngine, serve};
 use futures_util::FutureExt;
-use synthcap::{CaptureLoop, Client, ErrorCode, ErrorKind, OnError, Vec3};
+use synthcap::{CaptureLoop, Client, ErrorCode, ErrorKind, OnError, ReconnectPolicy, Vec3};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
@@ -128,5 +128,28 @@ async fn a_closed_client_ends_an_endless_loop() -> TestResult {
     }
     let error = last.expect("says why").expect_err("closed");
     assert_eq!(error.kind(), ErrorKind::Closed);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_that_ended_by_itself_ends_an_endless_loop() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let builder = Client::builder(server.url()).reconnect(ReconnectPolicy::Never);
+    let client = builder.connect().await?;
+    let camera = client.default_camera();
+    let mut frames = CaptureLoop::new(2, std::iter::repeat_with(|| camera.rgb()));
+    frames.next().await.expect("endless")?;
+    server.shutdown().await;
+    let mut kinds = Vec::new();
+    while let Some(result) = frames.next().await {
+        kinds.extend(result.err().map(|error| error.kind()));
+        assert!(
+            kinds.len() < 10,
+            "what was under way, and no more: {kinds:?}"
+        );
+    }
+    assert_eq!(kinds.last(), Some(&ErrorKind::Unreachable));
+    let error = camera.rgb().submit().expect_err("it has ended");
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
     Ok(())
 }

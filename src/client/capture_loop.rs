@@ -11,7 +11,7 @@ use std::{
 use futures_util::Stream;
 
 use super::request::{Request, Ticket};
-use crate::{Error, ErrorKind};
+use crate::Error;
 
 /// What a capture loop asks for: a [`Request`], or a request with a note that
 /// comes back beside its result, such as the number of the sample, or the
@@ -131,12 +131,19 @@ pub struct CaptureLoop<I: Iterator<Item: Planned>> {
 type Value<I> = <<I as Iterator>::Item as Planned>::Value;
 type Note<I> = <<I as Iterator>::Item as Planned>::Note;
 type Output<I> = <<I as Iterator>::Item as Planned>::Output;
-type Sending<T> = Pin<Box<dyn Future<Output = Result<Ticket<T>, Error>> + Send>>;
+type Sending<T> = Pin<Box<dyn Future<Output = Result<Ticket<T>, Refusal>> + Send>>;
+
+/// Why a request could not be sent.
+struct Refusal {
+    error: Error,
+    /// Whether its client has ended, so that no other will be sent either.
+    for_good: bool,
+}
 
 enum Slot<T> {
     Sent(Ticket<T>),
     /// Could not be sent; keeps its place in the order.
-    Refused(Error),
+    Refused(Refusal),
 }
 
 impl<I> CaptureLoop<I>
@@ -171,7 +178,8 @@ where
     }
 
     /// The next result in order; `None` after the last one, and after a client
-    /// that has ended, for whatever was not asked for by then.
+    /// that has ended, whether it was closed or ended by itself, for whatever was not
+    /// asked for by then.
     ///
     /// Cancel safe: a result that was not returned comes with the next call, and
     /// no request is made twice.
@@ -188,15 +196,19 @@ where
 
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Output<I>, Error>>> {
         self.fill(cx);
+        let mut for_good = false;
         let result = match self.sent.front_mut() {
             Some((Slot::Sent(ticket), _)) => ready!(Pin::new(ticket).poll(cx)),
-            Some((Slot::Refused(error), _)) => Err(error.clone()),
+            Some((Slot::Refused(refusal), _)) => {
+                for_good = refusal.for_good;
+                Err(refusal.error.clone())
+            }
             None if self.sending.is_some() => return Poll::Pending,
             None => return Poll::Ready(None),
         };
         let note = self.sent.pop_front().map(|(_, note)| note);
-        if let Err(error) = &result {
-            self.failed(error);
+        if result.is_err() {
+            self.failed(for_good);
         }
         let joined = note.map(|note| result.map(|value| I::Item::join(value, note)));
         Poll::Ready(joined)
@@ -209,7 +221,7 @@ where
             if let Some((mut sending, note)) = self.sending.take() {
                 let slot = match sending.as_mut().poll(cx) {
                     Poll::Ready(Ok(ticket)) => Slot::Sent(ticket),
-                    Poll::Ready(Err(error)) => Slot::Refused(error),
+                    Poll::Ready(Err(refusal)) => Slot::Refused(refusal),
                     Poll::Pending => {
                         self.sending = Some((sending, note));
                         return;
@@ -226,11 +238,20 @@ where
                 return;
             };
             let (request, note) = planned.split();
-            self.sending = Some((Box::pin(request.queue()), note));
+            let ended = request.ended();
+            let sending = async move {
+                let ticket = request.queue().await;
+                ticket.map_err(|error| Refusal {
+                    error,
+                    for_good: ended(),
+                })
+            };
+            self.sending = Some((Box::pin(sending), note));
         }
     }
 
-    fn failed(&mut self, error: &Error) {
+    /// A request failed; `for_good` when no other can succeed any more.
+    fn failed(&mut self, for_good: bool) {
         match self.on_error {
             OnError::Stop => {
                 self.plan = None;
@@ -241,8 +262,8 @@ where
                     }
                 }
             }
-            // No request can succeed any more, and an endless plan would spin.
-            OnError::Continue if error.kind() == ErrorKind::Closed => self.plan = None,
+            // An endless plan would spin.
+            OnError::Continue if for_good => self.plan = None,
             OnError::Continue => {}
         }
     }

@@ -380,6 +380,11 @@ impl Inner {
         RequestId::new(self.next_id.fetch_add(count, Ordering::Relaxed))
     }
 
+    /// Whether the session has ended, or is about to.
+    fn has_ended(&self) -> bool {
+        self.session.orders.is_closed()
+    }
+
     /// Why the session ended, or else this error.
     fn ended_or(&self, error: Error) -> Error {
         self.session.ended.borrow().clone().unwrap_or(error)

@@ -222,14 +222,21 @@ impl<T> Request<T> {
         self.inner.waiting()
     }
 
+    /// Tells whether the client has ended, so that no request of it can succeed.
+    pub(super) fn ended(&self) -> impl Fn() -> bool + Send + use<T> {
+        let inner = self.inner.clone();
+        move || inner.has_ended()
+    }
+
     /// Makes the request and returns at once with its ID; never waits.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InFlightLimit`] when as many requests as allowed wait for
     /// their reply already, [`ErrorKind::Unsupported`] when the server lacks the
-    /// capability, [`ErrorKind::Closed`] after the client has ended. Nothing was
-    /// sent then.
+    /// capability; after the client has ended, the error that it ended with:
+    /// [`ErrorKind::Closed`] when it was closed, and without reconnecting mostly
+    /// [`ErrorKind::Unreachable`]. Nothing was sent then.
     pub fn submit(self) -> Result<Ticket<T>, Error> {
         let job = Self::ready(self.job, self.lacks)?;
         let permit = self.inner.places(&job).try_take();
