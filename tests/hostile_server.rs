@@ -1,9 +1,12 @@
 //! A server that sends bad replies fails the requests they answer, and nothing
 //! else.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use crate::scripted::{info_of, scripted};
@@ -11,9 +14,11 @@ use futures_util::{StreamExt, stream};
 use synthcap::{
     Client, ErrorKind,
     proto::{
-        self, FrameResponse, ImageInfo, ImageResponse, ReplyMeta, frame_response::Response as Body,
+        self, FrameResponse, ImageInfo, ImageResponse, ReplyMeta, action_request::Action as Asked,
+        frame_response::Response as Body,
     },
 };
+use tokio::sync::{Notify, mpsc};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
@@ -191,4 +196,88 @@ fn what_cannot_be_decoded_yet_is_not_read_yet() -> TestResult {
         client.close().await?;
         Ok(())
     })
+}
+
+fn pose(id: String) -> FrameResponse {
+    FrameResponse {
+        response: Some(Body::CameraTransform(proto::GetCameraTransformResponse {
+            transform: Some(proto::Transform::default()),
+            ..Default::default()
+        })),
+        ..good(id)
+    }
+}
+
+/// What a test hears of that a server was asked.
+type Heard = mpsc::UnboundedReceiver<proto::ActionRequest>;
+
+/// Tells what it is asked, once it has begun to read, and answers nothing but where
+/// its camera is.
+async fn reticent(begins: Arc<Notify>) -> std::io::Result<(String, Heard)> {
+    let (tell, heard) = mpsc::unbounded_channel();
+    let url = scripted(info_of("one"), move |requests| {
+        let (tell, begins) = (tell.clone(), begins.clone());
+        let answers = requests.filter_map(move |request| {
+            let request = request.expect("the client sends well");
+            let is_query = matches!(request.action, Some(Asked::GetCameraTransform(_)));
+            let answer = is_query.then(|| Ok(pose(request.request_id.clone())));
+            // The test may have heard enough.
+            let _ = tell.send(request);
+            std::future::ready(answer)
+        });
+        let begun = async move {
+            begins.notified().await;
+            answers
+        };
+        stream::once(begun).flatten().boxed()
+    });
+    Ok((url.await?, heard))
+}
+
+#[tokio::test]
+async fn a_capture_that_ran_out_of_time_is_taken_back() -> TestResult {
+    let begins = Arc::new(Notify::new());
+    begins.notify_one();
+    let (url, mut heard) = reticent(begins).await?;
+    let client = Client::connect(url).await?;
+    let camera = client.default_camera();
+    let late = camera.rgb().timeout(Duration::from_millis(20)).submit()?;
+    let id = late.id().to_string();
+    let error = late.await.expect_err("it is not answered");
+    assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
+    camera.transform().await?;
+    let mut cancelled = Vec::new();
+    loop {
+        match heard.recv().await.and_then(|request| request.action) {
+            Some(Asked::Cancel(cancel)) => cancelled.push(cancel.request_id),
+            Some(Asked::GetCameraTransform(_)) => break,
+            _ => {}
+        }
+    }
+    assert_eq!(cancelled, [id]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_given_up_before_the_server_reads_it_is_not_kept_for_it() -> TestResult {
+    const COUNT: usize = 4000;
+    let begins = Arc::new(Notify::new());
+    let (url, mut heard) = reticent(begins.clone()).await?;
+    let client = Client::builder(url).max_captures_in_flight(4);
+    let client = client.connect().await?;
+    // Large, so that few are on their way.
+    let camera = client.camera("x".repeat(4096));
+    for _ in 0..COUNT {
+        camera.rgb().queue().await?.cancel();
+    }
+    let last = client.default_camera().transform().submit()?;
+    begins.notify_one();
+    last.await?;
+    let mut captures = 0;
+    while let Ok(request) = heard.try_recv() {
+        captures += usize::from(matches!(request.action, Some(Asked::CaptureRgb(_))));
+    }
+    assert!(captures < COUNT / 4, "{captures} of {COUNT} were kept");
+    client.close().await?;
+    Ok(())
 }

@@ -9,7 +9,11 @@ use std::{
     time::Instant,
 };
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{
+    StreamExt,
+    future::{AbortHandle, Abortable, Aborted, abortable},
+    stream::FuturesUnordered,
+};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Sleep,
@@ -22,15 +26,13 @@ use super::{
     hub::Hub,
     machine::{Action, Machine, Submission, cancelled},
     meter::LinkRate,
+    outbound::Outbound,
     pushes::PushedSet,
     receive::Received,
     transport::{Connection, Inbound, Peer, Transport},
     unary::{Call, CallFailure, Calls},
 };
-use crate::{
-    Answer, Error, ErrorKind, Frame, RequestId,
-    proto::{ActionRequest, FrameResponse},
-};
+use crate::{Answer, Error, ErrorKind, Frame, RequestId, pending::ById, proto::FrameResponse};
 
 /// Who waits for one reply: whoever made the request, and those whose earlier
 /// requests it took the place of.
@@ -168,12 +170,13 @@ enum Link<T> {
     Down,
     Connecting(Attempt<T>),
     Up {
-        outbound: mpsc::UnboundedSender<ActionRequest>,
+        outbound: Outbound,
         inbound: Inbound,
         rate: LinkRate,
         calls: Calls,
-        /// Bounded by the requests in flight, and each by its deadline.
-        calling: FuturesUnordered<Call>,
+        /// Bounded by the requests in flight, for each ends with its own.
+        calling: FuturesUnordered<Abortable<Call>>,
+        hang_up: ById<AbortHandle>,
     },
 }
 
@@ -182,7 +185,9 @@ enum Event<T> {
     Connected(T, Result<Connection, Error>),
     /// Messages have come, or the end of them.
     Messages,
-    Called(Result<FrameResponse, CallFailure>),
+    /// A message that had to wait went on its way.
+    PassedOn,
+    Called(Result<Result<FrameResponse, CallFailure>, Aborted>),
     Decoded(Decoded),
     Timer,
 }
@@ -277,9 +282,12 @@ impl<T: Transport> Driver<T> {
                     }
                 }
                 Event::Messages => self.received(&mut turn.messages),
-                Event::Called(Ok(message)) => self.arrived(message, now()),
+                Event::PassedOn => {}
+                Event::Called(Ok(Ok(message))) => self.arrived(message, now()),
                 Event::Decoded(decoded) => self.decoded(decoded),
-                Event::Called(Err(failure)) => {
+                // Its request has ended.
+                Event::Called(Err(Aborted)) => {}
+                Event::Called(Ok(Err(failure))) => {
                     let CallFailure { id, error } = failure;
                     self.machine.call_failed(id, &error, &mut self.actions);
                 }
@@ -313,8 +321,12 @@ impl<T: Transport> Driver<T> {
                     Event::Connected(transport, result)
                 }
                 Link::Up {
-                    inbound, calling, ..
+                    outbound,
+                    inbound,
+                    calling,
+                    ..
                 } => tokio::select! {
+                    () = outbound.pass_on() => Event::PassedOn,
                     () = poll_fn(|cx| poll_messages(inbound, messages, cx)), if may_read => {
                         Event::Messages
                     }
@@ -462,11 +474,12 @@ impl<T: Transport> Driver<T> {
         };
         self.hub.stats.connected();
         self.link = Link::Up {
-            outbound: connection.outbound,
+            outbound: Outbound::new(connection.outbound),
             inbound: connection.inbound,
             calls: connection.calls,
             rate: connection.rate,
             calling: FuturesUnordered::new(),
+            hang_up: ById::default(),
         };
         // Receivers may all be gone; then nobody needs to know.
         let _ = self.peer.send(connection.peer);
@@ -492,16 +505,22 @@ impl<T: Transport> Driver<T> {
         for action in actions.drain(..) {
             match action {
                 Action::Send(request) => {
-                    if let Link::Up { outbound, .. } = &self.link {
-                        // Fails only when the stream is going down, which its
-                        // other half reports.
-                        let _ = outbound.send(request);
+                    if let Link::Up { outbound, .. } = &mut self.link {
+                        outbound.send(request);
                     }
                 }
                 Action::Call(id, request, until) => {
-                    if let Link::Up { calls, calling, .. } = &self.link {
+                    if let Link::Up {
+                        calls,
+                        calling,
+                        hang_up,
+                        ..
+                    } = &mut self.link
+                    {
                         let limit = until.saturating_duration_since(now());
-                        calling.push(calls(id, request, limit));
+                        let (call, handle) = abortable(calls(id, request, limit));
+                        calling.push(call);
+                        hang_up.insert(id, handle);
                     }
                 }
                 Action::Complete {
@@ -509,7 +528,10 @@ impl<T: Transport> Driver<T> {
                     job,
                     waiter,
                     result,
-                } => self.complete(id, &job, waiter, result),
+                } => {
+                    self.let_go(id, result.is_err());
+                    self.complete(id, &job, waiter, result);
+                }
                 Action::Push { id, item, last } => self.push(id, item, last),
                 Action::Connect => self.connect(),
                 Action::Closed(reason) => closed = Some(reason),
@@ -517,6 +539,22 @@ impl<T: Transport> Driver<T> {
         }
         self.actions = actions;
         closed
+    }
+
+    /// A request ended: nothing of it is kept for the way out.
+    fn let_go(&mut self, id: RequestId, failed: bool) {
+        let Link::Up {
+            outbound, hang_up, ..
+        } = &mut self.link
+        else {
+            return;
+        };
+        if failed {
+            outbound.ended(id);
+        }
+        if let Some(call) = hang_up.remove(&id) {
+            call.abort();
+        }
     }
 
     fn complete(&self, id: RequestId, job: &Job, waiters: Waiters, result: Result<Outcome, Error>) {

@@ -20,7 +20,7 @@ use super::{
     pushes::{PushedSet, Pushes},
 };
 use crate::{
-    CameraName, Error, ErrorKind, Frame, Modality, RequestId, ServerInfo,
+    CameraName, Capability, Error, ErrorKind, Frame, Modality, RequestId, ServerInfo,
     pending::{ById, Pending},
     proto::ActionRequest,
     wire::request::{self, Asked},
@@ -96,6 +96,8 @@ pub(crate) struct Machine<W> {
     unsent: VecDeque<RequestId>,
     /// Only of use while the link is open to a plain server.
     plain: PlainServer,
+    /// Whether the server can be told that a request is not wanted any more.
+    cancels: bool,
     pub(crate) encodings: Negotiator,
     /// How often the connection, or the attempt to make one, has failed since the
     /// last good message: one that belongs to a request and could be read.
@@ -122,6 +124,7 @@ impl<W> Machine<W> {
             items: ById::default(),
             unsent: VecDeque::new(),
             plain: PlainServer::new(),
+            cancels: false,
             encodings: Negotiator::default(),
             failures: 0,
             last_loss: None,
@@ -225,7 +228,8 @@ impl<W> Machine<W> {
 
     /// Nobody wants the reply to a request any more.
     pub(crate) fn cancel(&mut self, id: RequestId, out: &mut Vec<Action<W>>) {
-        if self.pending.get_mut(id).is_some_and(|entry| entry.sent) {
+        let entry = self.pending.get_mut(id);
+        if self.cancels && entry.is_some_and(|entry| entry.sent && entry.via == Via::Stream) {
             self.tell_cancelled(id, out);
         }
         self.fail(id, &cancelled(id), out);
@@ -266,6 +270,7 @@ impl<W> Machine<W> {
         self.link = Link::Open {
             plain: info.is_none(),
         };
+        self.cancels = info.is_some_and(|info| info.can(Capability::Cancel));
         self.encodings.opened(info);
         let instance = info.map(|info| info.instance_id.clone());
         // A plain server cannot be told from its successor, and need not be: its
@@ -386,6 +391,12 @@ impl<W> Machine<W> {
                 self.items.remove(&item);
             }
             self.pushes.close(id);
+            // A server that is behind would make every stale frame before a fresh
+            // one. What changes something may still do so.
+            let is_read = entry.job.is_query() && !matches!(entry.job, Job::Subscribe(_));
+            if self.cancels && entry.sent && entry.via == Via::Stream && is_read {
+                self.tell_cancelled(id, out);
+            }
             let (kind, message) = match entry {
                 Entry {
                     interrupted: true, ..

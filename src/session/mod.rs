@@ -18,6 +18,7 @@ mod machine;
 #[cfg(test)]
 mod machine_tests;
 mod meter;
+mod outbound;
 mod plain;
 mod pushes;
 mod receive;

@@ -6,7 +6,7 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use http::uri::PathAndQuery;
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
     Code, Request, Status, client::Grpc, codec::CompressionEncoding, metadata::MetadataValue,
     transport::Endpoint,
@@ -16,6 +16,7 @@ use super::{
     aside::{self, STREAM_HEADER, StreamName},
     dial::{self, Dialing, Line},
     meter::{LinkRate, Metered},
+    outbound::HELD_BY_TRANSPORT,
     receive::{Extras, Received, SplitChannel, StreamCodec},
     shared::{SHARED_HEADER, SharedCount, SharedFrames},
     unary::{self, Calls},
@@ -39,8 +40,8 @@ pub(crate) enum Peer {
 /// An open stream.
 pub(crate) struct Connection {
     pub(crate) peer: Peer,
-    /// Bounded by the requests in flight.
-    pub(crate) outbound: mpsc::UnboundedSender<ActionRequest>,
+    /// Has room for a few; they are taken as the server reads.
+    pub(crate) outbound: mpsc::Sender<ActionRequest>,
     pub(crate) inbound: Inbound,
     pub(crate) calls: Calls,
     pub(crate) rate: LinkRate,
@@ -303,8 +304,8 @@ impl Connector {
 impl Transport for Connector {
     async fn connect(&mut self) -> Result<Connection, Error> {
         let (channel, peer) = self.reach().await?;
-        let (outbound, requests) = mpsc::unbounded_channel();
-        let mut request = Request::new(UnboundedReceiverStream::new(requests));
+        let (outbound, requests) = mpsc::channel(HELD_BY_TRANSPORT);
+        let mut request = Request::new(ReceiverStream::new(requests));
         let encodes = match &peer {
             Peer::Synthcap(info) => self.encodes && !info.encodings.is_empty(),
             Peer::Plain => false,
