@@ -384,3 +384,30 @@ async fn a_running_server_ticks_and_a_paused_one_does_not() -> TestResult {
     assert_eq!(camera.depth().await?.tick(), Some(Tick::new(0)));
     Ok(())
 }
+
+#[tokio::test]
+async fn failures_that_nobody_has_read_are_one_item_of_a_stream() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = Client::connect(server.url()).await?;
+    let (camera, nobody) = (client.default_camera(), client.camera("nobody"));
+    let mut frames = client.frames(ModalitySet::ALL);
+    let mut first = None;
+    for _ in 0..100 {
+        let failed = nobody.images(ModalitySet::ALL).submit()?;
+        first = first.or(Some(failed.id()));
+        failed.await.expect_err("no such camera");
+    }
+    camera.rgb().await?;
+    nobody.rgb().await.expect_err("no such camera");
+    let all = frames.next().await.expect("lives").expect_err("a hundred");
+    let not_found = ErrorKind::Rejected(ErrorCode::NotFound);
+    assert_eq!((all.kind(), all.request_id()), (not_found, first));
+    assert!(all.to_string().contains("99 after it"), "{all}");
+    frames.next().await.expect("lives")?;
+    let last = frames.next().await.expect("lives").expect_err("one more");
+    assert!(!last.to_string().contains("after it"), "{last}");
+    // Read, so the next is another.
+    nobody.rgb().await.expect_err("no such camera");
+    frames.next().await.expect("lives").expect_err("another");
+    Ok(())
+}

@@ -92,7 +92,8 @@ pub(crate) enum Order {
     Close,
 }
 
-/// What the reader of a subscription gets; bounded by the credits given.
+/// What the reader of a subscription gets; bounded by the credits given, for there is
+/// at most one gap before each capture.
 pub(crate) type PushItem = Result<PushedSet<Arc<Frame>>, Error>;
 
 /// The handle's side of a session.

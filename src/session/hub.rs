@@ -60,21 +60,23 @@ impl Hub {
 
     /// Tells the lossless streams which frames will not come.
     pub(super) fn report_gaps(&self, job: &Job, error: &Error) {
+        if !job.is_capture() || self.streams.is_empty() {
+            return;
+        }
+        let mut missing = Vec::new();
         for command in job.commands() {
             match command {
                 Command::Capture { view, modality } => {
-                    self.streams.report_gap(&view.camera, *modality, error);
+                    missing.push((&view.camera, (*modality).into()));
                 }
                 Command::CaptureSet(set) => {
-                    for (view, modalities) in &set.views {
-                        for modality in modalities.iter() {
-                            self.streams.report_gap(&view.camera, modality, error);
-                        }
-                    }
+                    let views = set.views.iter();
+                    missing.extend(views.map(|(view, modalities)| (&view.camera, *modalities)));
                 }
                 _ => {}
             }
         }
+        self.streams.report_gap(&missing, error);
     }
 
     pub(super) fn close(&self, error: &Error) {

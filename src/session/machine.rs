@@ -333,9 +333,9 @@ impl<W> Machine<W> {
         self.last_loss = Some(error.clone());
         // What is sent again goes before what was never sent.
         let held_back = std::mem::take(&mut self.unsent);
-        self.pushes.interrupted();
+        let gaps = self.pushes.interrupted();
         if !matches!(self.reconnect, ReconnectPolicy::Never) {
-            for id in self.pushes.ids() {
+            for id in gaps {
                 let message = "the connection was lost; captures in between are missing";
                 let gap = Error::with_source(ErrorKind::Gap, message, error.clone());
                 out.push(Action::Push {

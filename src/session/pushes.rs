@@ -26,6 +26,8 @@ struct Open {
     number: u64,
     incoming: Option<Assembly>,
     skipped: u64,
+    /// Whether a connection was lost since the last whole capture.
+    interrupted: bool,
 }
 
 /// One whole capture that was pushed.
@@ -44,6 +46,7 @@ impl Pushes {
             number: 0,
             incoming: None,
             skipped: 0,
+            interrupted: false,
         };
         self.open.insert(id, open);
     }
@@ -71,14 +74,21 @@ impl Pushes {
     }
 
     /// The connection is gone, and with it what was coming in. The server's
-    /// numbers start over with the next one.
-    pub(crate) fn interrupted(&mut self) {
-        for open in self.open.values_mut() {
+    /// numbers start over with the next one. Those of which captures are missing
+    /// now: each until the next one comes only once, however often the connection,
+    /// or an attempt to make one, fails meanwhile.
+    pub(crate) fn interrupted(&mut self) -> Vec<RequestId> {
+        let mut gaps = Vec::new();
+        for (id, open) in &mut self.open {
             if open.incoming.take().is_some() {
                 open.credits = open.credits.saturating_add(1);
             }
             open.number = 0;
+            if !std::mem::replace(&mut open.interrupted, true) {
+                gaps.push(*id);
+            }
         }
+        gaps
     }
 
     /// What to ask of a new connection: the same, with the credits that are out.
@@ -115,6 +125,7 @@ impl Pushes {
         }
         let answer = open.incoming.take().and_then(Assembly::finish);
         let skipped = std::mem::take(&mut open.skipped);
+        open.interrupted = false;
         Ok(answer.map(|answer| Pushed { answer, skipped }))
     }
 }
