@@ -100,7 +100,8 @@ pub(crate) struct Machine<W> {
     cancels: bool,
     pub(crate) encodings: Negotiator,
     /// How often the connection, or the attempt to make one, has failed since the
-    /// last good message: one that belongs to a request and could be read.
+    /// last good message: one that belongs to a request, and could be read or only
+    /// was too long for it.
     failures: u32,
     /// Why the connection was lost the last time.
     last_loss: Option<Error>,

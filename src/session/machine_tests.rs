@@ -642,6 +642,9 @@ fn messages_that_belong_to_nothing_are_no_sign_of_health() {
     for _ in 0..3 {
         world.open(false, 0);
         world.act(Event::UnknownId);
+        for id in ["999999", "", "x"] {
+            world.turn(|machine, out, _| machine.too_long(id, 1 << 30, out));
+        }
         world.lose();
         let wake = world.machine.next_wake().expect("it will try again");
         waits.push((wake - world.now).as_secs());

@@ -39,7 +39,6 @@ impl<W> Machine<W> {
 
     /// A message over the limit came over the stream and was passed over.
     pub(crate) fn too_long(&mut self, request_id: &str, bytes: u64, out: &mut Vec<Action<W>>) {
-        self.failures = 0;
         let Some(To::Request(id)) = To::parse(request_id) else {
             tracing::warn!(bytes, "a message over the limit was nobody's reply");
             return;
@@ -50,6 +49,7 @@ impl<W> Machine<W> {
         let error = Error::new(ErrorKind::BadReply, message);
         let owner = self.items.get(&id).map_or(id, |&(batch, _)| batch);
         if self.pushes.contains(id) && self.pending.get_mut(id).is_none() {
+            self.failures = 0;
             let item = Err(error.of_request(id));
             self.unsubscribe(id, out);
             out.push(Action::Push {
@@ -58,6 +58,7 @@ impl<W> Machine<W> {
                 last: true,
             });
         } else if self.pending.get_mut(owner).is_some_and(|entry| entry.sent) {
+            self.failures = 0;
             self.fail(owner, &error, out);
         }
     }
