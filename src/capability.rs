@@ -129,7 +129,8 @@ pub struct ServerInfo {
     pub cameras: Vec<CameraState>,
     /// Names that the weather can be set to.
     pub weathers: Vec<String>,
-    /// Tells one run of a server from the next at the same address.
+    /// Tells one run of a server from the next at the same address. Where it is empty
+    /// every connection counts as another run.
     pub instance_id: String,
     /// The side socket at which a client on the same machine gets shared memory;
     /// `None` when the server offers none.

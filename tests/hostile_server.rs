@@ -12,7 +12,8 @@ use std::{
 use crate::scripted::{info_of, scripted};
 use futures_util::{StreamExt, stream};
 use synthcap::{
-    Client, ErrorKind,
+    Backoff, CaptureSet, Client, Delivery, ErrorKind, Modality, ReconnectPolicy, ResendPolicy,
+    View,
     proto::{
         self, FrameResponse, ImageInfo, ImageResponse, ReplyMeta, action_request::Action as Asked,
         frame_response::Response as Body,
@@ -279,5 +280,104 @@ async fn what_is_given_up_before_the_server_reads_it_is_not_kept_for_it() -> Tes
     }
     assert!(captures < COUNT / 4, "{captures} of {COUNT} were kept");
     client.close().await?;
+    Ok(())
+}
+
+/// Agrees to a subscription of colour and depth, then pushes one set of it, each of
+/// its two messages spoiled so.
+async fn pushing(spoil: fn(usize, &mut FrameResponse)) -> std::io::Result<String> {
+    let url = scripted(info_of("one"), move |requests| {
+        let replies = requests.flat_map(move |request| {
+            let request = request.expect("the client sends well");
+            let Some(Asked::Subscribe(_)) = request.action else {
+                return stream::iter(Vec::new());
+            };
+            let id = request.request_id;
+            let agreed = FrameResponse {
+                response: Some(Body::CommandResponse(proto::CommandResponse {
+                    success: true,
+                    ..Default::default()
+                })),
+                ..good(id.clone())
+            };
+            let part = |index: usize| {
+                let mut part = good(id.clone());
+                if index == 1 {
+                    info(&mut part).modality = proto::Modality::Depth as i32;
+                    info(&mut part).pixel_type = proto::PixelType::DepthMF32 as i32;
+                }
+                info(&mut part).camera_pose = Some(proto::Transform::default());
+                part.meta = Some(ReplyMeta {
+                    order: 1,
+                    push_number: 1,
+                    part_index: index as u32,
+                    part_count: 2,
+                    tick: 7,
+                    ..Default::default()
+                });
+                spoil(index, &mut part);
+                part
+            };
+            let replies = vec![Ok(agreed), Ok(part(0)), Ok(part(1))];
+            stream::iter(replies)
+        });
+        replies.boxed()
+    });
+    url.await
+}
+
+#[tokio::test]
+async fn a_push_has_an_order_and_is_of_one_tick() -> TestResult {
+    let spoils: [fn(usize, &mut FrameResponse); 3] = [
+        |_, _| {},
+        |_, part| part.meta.get_or_insert_default().order = 0,
+        |index, part| part.meta.get_or_insert_default().tick += index as u64,
+    ];
+    for (which, spoil) in spoils.into_iter().enumerate() {
+        let client = Client::connect(pushing(spoil).await?).await?;
+        let set = CaptureSet {
+            views: vec![(View::default(), Modality::Rgb | Modality::Depth)],
+            include_scene: false,
+        };
+        let subscribe = client.subscribe(set).delivery(Delivery::Lossless);
+        let mut pushed = subscribe.open().await?;
+        let first = pushed.next().await.expect("something comes");
+        let kind = first.map(|set| set.frames.len()).map_err(|e| e.kind());
+        let wanted = if which == 0 {
+            Ok(2)
+        } else {
+            Err(ErrorKind::BadReply)
+        };
+        assert_eq!(kind, wanted);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_without_a_name_is_another_on_each_connection() -> TestResult {
+    let soon = Backoff {
+        initial: Duration::from_millis(1),
+        ..Backoff::GRPC
+    };
+    for (name, same) in [("one", true), ("", false)] {
+        // Each connection ends when it is asked for a picture.
+        let url = scripted(info_of(name), |requests| {
+            let replies = requests.map(|request| {
+                let request = request?;
+                match request.action {
+                    Some(Asked::GetCameraTransform(_)) => Ok(pose(request.request_id)),
+                    _ => Err(tonic::Status::unavailable("restarting")),
+                }
+            });
+            replies.boxed()
+        });
+        let builder = Client::builder(url.await?).reconnect(ReconnectPolicy::Backoff(soon));
+        let client = builder.resend(ResendPolicy::Never).connect().await?;
+        let camera = client.default_camera();
+        let before = camera.transform().await?.moment();
+        camera.rgb().await.expect_err("the connection goes");
+        let after = camera.transform().await?.moment();
+        assert_eq!(before == after, same, "{name:?}");
+    }
     Ok(())
 }

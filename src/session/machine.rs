@@ -275,8 +275,10 @@ impl<W> Machine<W> {
         self.encodings.opened(info);
         let instance = info.map(|info| info.instance_id.clone());
         // A plain server cannot be told from its successor, and need not be: its
-        // order is counted here.
-        if self.run == 0 || instance != self.instance {
+        // order is counted here. One of ours that does not say may be another each
+        // time, whose order began anew.
+        let says_nothing = instance.as_ref().is_some_and(String::is_empty);
+        if self.run == 0 || instance != self.instance || says_nothing {
             self.run += 1;
             self.instance = instance;
         }

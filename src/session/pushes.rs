@@ -24,7 +24,8 @@ struct Open {
     credits: u32,
     /// The last number that began to come.
     number: u64,
-    incoming: Option<Assembly>,
+    /// With when it was, as the first part says.
+    incoming: Option<(Assembly, Stamp)>,
     skipped: u64,
     /// Whether a connection was lost since the last whole capture.
     interrupted: bool,
@@ -99,31 +100,37 @@ impl Pushes {
         })
     }
 
-    /// Takes in one part of the push with this number.
+    /// Takes in one part of the push with this number, all of which must be of one
+    /// tick.
     pub(crate) fn part(
         &mut self,
         id: RequestId,
         number: u64,
         (index, count): (usize, usize),
         response: Response,
+        stamp: Stamp,
     ) -> Result<Option<Pushed>, WireError> {
         let Some(open) = self.open.get_mut(&id) else {
             return Ok(None);
         };
         if open.incoming.is_none() {
-            open.begin(number)?;
+            open.begin(number, stamp)?;
         } else if number != open.number {
             let message = format!("push {number} began before push {} was whole", open.number);
             return Err(WireError::new(message));
         }
-        let Some(assembly) = &mut open.incoming else {
+        let Some((assembly, first)) = &mut open.incoming else {
             return Ok(None);
         };
+        if first.tick != stamp.tick {
+            return Err(WireError::new("parts of one push differ in their tick"));
+        }
         assembly.add(index, count, response)?;
         if !assembly.is_complete() {
             return Ok(None);
         }
-        let answer = open.incoming.take().and_then(Assembly::finish);
+        let whole = open.incoming.take();
+        let answer = whole.and_then(|(assembly, _)| assembly.finish());
         let skipped = std::mem::take(&mut open.skipped);
         open.interrupted = false;
         Ok(answer.map(|answer| Pushed { answer, skipped }))
@@ -131,7 +138,7 @@ impl Pushes {
 }
 
 impl Open {
-    fn begin(&mut self, number: u64) -> Result<(), WireError> {
+    fn begin(&mut self, number: u64, stamp: Stamp) -> Result<(), WireError> {
         if number <= self.number {
             let message = format!("push {number} came after push {}", self.number);
             return Err(WireError::new(message));
@@ -148,7 +155,7 @@ impl Open {
         };
         self.number = number;
         let set = Command::CaptureSet(self.subscription.set.clone());
-        self.incoming = Some(Assembly::of(&set));
+        self.incoming = Some((Assembly::of(&set), stamp));
         Ok(())
     }
 }

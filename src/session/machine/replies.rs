@@ -172,9 +172,7 @@ impl<W> Machine<W> {
         let plain = matches!(self.link, Link::Open { plain: true });
         let meta = part.meta.filter(|_| !plain);
         if meta.is_none() && !plain && part.body.is_ok() {
-            // Without it, frames and moves could not be put in order.
-            let error = WireError::new("it does not say its place in the server's order");
-            return self.bad_reply(owner, &error, out);
+            return self.bad_reply(owner, &without_order(), out);
         }
         let stamp = self.stamp(owner, meta, now);
         let response = match part.body {
@@ -239,9 +237,12 @@ impl<W> Machine<W> {
         if number == 0 {
             return Ok(None);
         }
+        if part.meta.is_none() {
+            return Err(broken(without_order()));
+        }
         let stamp = self.stamp(id, part.meta, now);
         let place = (part.index, part.count);
-        let whole = self.pushes.part(id, number, place, response);
+        let whole = self.pushes.part(id, number, place, response, stamp);
         let whole = whole.map_err(broken)?;
         Ok(whole.map(|whole| (self.number(id, whole.answer, stamp), stamp, whole.skipped)))
     }
@@ -322,6 +323,11 @@ impl<W> Machine<W> {
         let message = format!("the server's reply cannot be used: {error}");
         self.fail(id, &Error::new(ErrorKind::BadReply, message), out);
     }
+}
+
+/// Without it, frames and moves could not be put in order.
+fn without_order() -> WireError {
+    WireError::new("it does not say its place in the server's order")
 }
 
 fn rejection(failure: &Failure) -> Error {
