@@ -15,7 +15,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use event_listener::Event;
 
-use crate::{CameraName, Error, Frame, FrameSeq, Modality, frame::Moment};
+use crate::{CameraName, Error, ErrorCode, ErrorKind, Frame, FrameSeq, Modality, frame::Moment};
 
 /// All slots of one client.
 #[derive(Debug, Default)]
@@ -26,6 +26,8 @@ pub(crate) struct LatestFrames {
 #[derive(Debug, Default)]
 struct Slots {
     by_key: HashMap<(CameraName, Modality), Arc<Slot>>,
+    /// What was counted by slots that are gone.
+    replaced_unread: u64,
     closed: Option<Error>,
 }
 
@@ -45,14 +47,25 @@ impl LatestFrames {
         slot
     }
 
+    /// Drops the slots of a camera that was destroyed, and ends all waiting for its
+    /// frames.
+    pub(crate) fn forget(&self, camera: &CameraName) {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        for modality in Modality::ALL {
+            if let Some(slot) = slots.by_key.remove(&(camera.clone(), modality)) {
+                slots.replaced_unread += slot.replaced_unread();
+                let message = format!("camera {:?} was destroyed", camera.as_str());
+                let not_found = ErrorKind::Rejected(ErrorCode::NotFound);
+                slot.close(Error::new(not_found, message));
+            }
+        }
+    }
+
     /// How many frames were replaced before anybody looked at them, in all slots.
     pub(crate) fn replaced_unread(&self) -> u64 {
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots
-            .by_key
-            .values()
-            .map(|slot| slot.replaced_unread())
-            .sum()
+        let present = slots.by_key.values().map(|slot| slot.replaced_unread());
+        slots.replaced_unread + present.sum::<u64>()
     }
 
     /// Ends every wait, present and future, with this error.

@@ -10,8 +10,8 @@ use std::{
 
 use crate::common::{TinyEngine, serve};
 use synthcap::{
-    CameraName, CameraState, CaptureSet, Client, ErrorCode, ErrorKind, Modality, ModalitySet,
-    PartialTransform, Rotator, ServerLimits, Tick, Transform, Vec3,
+    CameraName, CameraState, CaptureSet, Client, ErrorCode, ErrorKind, FrameSeq, Modality,
+    ModalitySet, PartialTransform, Rotator, ServerLimits, Tick, Transform, Vec3,
     proto::{self, ue_synth_service_client::UeSynthServiceClient as Stub},
     server::{Captured, Engine, EngineError, EngineInfo, ResolvedView, Server, ServerHandle},
 };
@@ -409,5 +409,55 @@ async fn failures_that_nobody_has_read_are_one_item_of_a_stream() -> TestResult 
     // Read, so the next is another.
     nobody.rgb().await.expect_err("no such camera");
     frames.next().await.expect("lives").expect_err("another");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_newest_frames_of_a_camera_go_with_it() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = Client::connect(server.url()).await?;
+    let camera = client.camera("episode");
+    let gone = ErrorKind::Rejected(ErrorCode::NotFound);
+    for _ in 0..3 {
+        camera.create(Transform::IDENTITY).await?;
+        let latest = camera.latest(Modality::Rgb);
+        // Some of their frames may come after the word that the camera is gone.
+        let size = camera.with_size(512, 512);
+        let mut tickets = Vec::new();
+        for _ in 0..8 {
+            tickets.push(size.rgb().submit()?);
+        }
+        let destroyed = camera.destroy().submit()?;
+        for (index, ticket) in (1..).zip(tickets) {
+            let seq = ticket.await?.info().seq.get();
+            assert!(seq <= index, "numbered anew");
+        }
+        destroyed.await?;
+        let error = latest.newer_than(FrameSeq::new(8)).await.expect_err("gone");
+        assert_eq!(error.kind(), gone);
+        assert!(
+            camera.latest(Modality::Rgb).get().is_none(),
+            "nothing stays"
+        );
+    }
+    // Others are left alone.
+    let main = client.default_camera();
+    let latest = main.latest(Modality::Rgb);
+    main.rgb().await?;
+    assert!(latest.get().is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_waits_for_a_frame_of_a_destroyed_camera_is_told() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = Client::connect(server.url()).await?;
+    let camera = client.camera("episode");
+    camera.create(Transform::IDENTITY).await?;
+    let latest = camera.latest(Modality::Depth);
+    let waiting = tokio::spawn(async move { latest.newer_than(FrameSeq::default()).await });
+    camera.destroy().await?;
+    let error = waiting.await?.expect_err("no depth was ever captured");
+    assert!(error.to_string().contains("destroyed"), "{error}");
     Ok(())
 }

@@ -262,7 +262,8 @@ impl Camera {
         self.extension(command, Capability::Cameras)
     }
 
-    /// Removes this camera from the server.
+    /// Removes this camera from the server. Its newest frames are let go: see
+    /// [`Latest`]. Should it be made again, its frames are numbered from 1.
     pub fn destroy(&self) -> Request<Done> {
         let command = Command::DestroyCamera {
             camera: self.view.camera.clone(),

@@ -6,7 +6,10 @@ use super::{Inner, wait::Waiting};
 use crate::{CameraName, Error, Frame, FrameSeq, Modality, frame::Moment, latest::Slot};
 
 /// The newest frame of one camera and modality, for loops that want the freshest
-/// and never every frame. Cheap to clone; get it once and keep it.
+/// and never every frame. Cheap to clone; get it once and keep it. When this client
+/// destroys the camera it ends, with an error of the kind that a capture would end
+/// with: [`Rejected`](crate::ErrorKind::Rejected) as not found. Of a camera that is
+/// made again under the same name, get it anew.
 ///
 /// ```
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -49,7 +52,7 @@ impl Latest {
     ///
     /// # Errors
     ///
-    /// When the client ends, with the reason.
+    /// When the client ends or the camera is destroyed, with the reason.
     pub async fn newer_than(&self, seq: FrameSeq) -> Result<Arc<Frame>, Error> {
         self.slot.newer_than(seq).await
     }
@@ -61,7 +64,7 @@ impl Latest {
     ///
     /// # Errors
     ///
-    /// When the client ends, with the reason.
+    /// When the client ends or the camera is destroyed, with the reason.
     pub async fn at_or_after(&self, moment: Moment) -> Result<Arc<Frame>, Error> {
         self.slot.at_or_after(moment).await
     }

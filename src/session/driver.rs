@@ -534,6 +534,7 @@ impl<T: Transport> Driver<T> {
                     self.complete(id, &job, waiter, result);
                 }
                 Action::Push { id, item, last } => self.push(id, item, last),
+                Action::Forget(camera) => self.hub.latest.forget(&camera),
                 Action::Connect => self.connect(),
                 Action::Closed(reason) => closed = Some(reason),
             }

@@ -2,7 +2,7 @@
 
 use super::{assembly::Assembly, encodings::Negotiator, machine::Via};
 use crate::{
-    Answer, Command, ModalitySet, RequestId, Subscription, View,
+    Answer, CameraName, CaptureSet, Command, ModalitySet, RequestId, Subscription, View,
     frame::Stamp,
     proto::{ActionRequest, frame_response::Response},
     wire::{
@@ -88,6 +88,24 @@ impl Job {
                 _ => {}
             }
         }
+    }
+
+    /// Whether it may bring frames of this camera. The default camera may be any.
+    pub(crate) fn may_show(&self, camera: &CameraName) -> bool {
+        let shows = |view: &View| view.camera.is_default() || view.camera == *camera;
+        let set_shows = |set: &CaptureSet| set.views.iter().any(|(view, _)| shows(view));
+        self.commands().iter().any(|command| match command {
+            Command::Capture { view, .. } => shows(view),
+            Command::CaptureSet(set) => set_shows(set),
+            _ => false,
+        })
+    }
+
+    /// Whether it makes a camera of this name.
+    pub(crate) fn makes(&self, camera: &CameraName) -> bool {
+        let mut commands = self.commands().iter();
+        commands
+            .any(|it| matches!(it, Command::CreateCamera { camera: made, .. } if made == camera))
     }
 
     /// The message, with the encodings that are best for this server now.

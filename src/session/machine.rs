@@ -20,7 +20,7 @@ use super::{
     pushes::{PushedSet, Pushes},
 };
 use crate::{
-    CameraName, Capability, Error, ErrorKind, Frame, Modality, RequestId, ServerInfo,
+    CameraName, Capability, Command, Error, ErrorKind, Frame, Modality, RequestId, ServerInfo,
     pending::{ById, Pending},
     proto::ActionRequest,
     wire::request::{self, Asked},
@@ -63,6 +63,8 @@ pub(crate) enum Action<W> {
         /// Nothing comes after it.
         last: bool,
     },
+    /// A camera is no more, nor is its newest frame.
+    Forget(CameraName),
     Connect,
     /// Nothing is pending any more; whatever is submitted from now on ends at once.
     Closed(Error),
@@ -112,6 +114,9 @@ pub(crate) struct Machine<W> {
     /// The newest request that is known to have changed something.
     newest_change: Option<RequestId>,
     frame_counts: HashMap<(CameraName, Modality), u64>,
+    /// Cameras that are no more, each with the request that destroyed it, while
+    /// frames of them may still come.
+    destroyed: Vec<(CameraName, RequestId)>,
 }
 
 impl<W> Machine<W> {
@@ -134,6 +139,7 @@ impl<W> Machine<W> {
             plain_order: 0,
             newest_change: None,
             frame_counts: HashMap::new(),
+            destroyed: Vec::new(),
         }
     }
 
@@ -309,6 +315,7 @@ impl<W> Machine<W> {
                 waiter: entry.waiter,
                 result: Err(error.of_request(id)),
             });
+            self.forget_destroyed(out);
         }
     }
 
@@ -425,12 +432,57 @@ impl<W> Machine<W> {
                 result: Err(error.of_request(id)),
             });
         }
+        self.forget_destroyed(out);
         self.prune_queues();
         if let Link::Waiting { until } = self.link
             && until <= now
         {
             self.link = Link::Connecting;
             out.push(Action::Connect);
+        }
+    }
+
+    /// What a request that succeeded did to the cameras.
+    fn cameras_changed(&mut self, id: RequestId, job: &Job, out: &mut Vec<Action<W>>) {
+        for command in job.commands() {
+            match command {
+                Command::CreateCamera { camera, .. } => {
+                    self.destroyed.retain(|(name, _)| name != camera);
+                }
+                Command::DestroyCamera { camera } => {
+                    self.forget(camera, out);
+                    if job.may_show(camera) || self.may_show(camera, id) {
+                        self.destroyed.push((camera.clone(), id));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether frames may still come of a camera that this request destroyed, or it
+    /// is being made again.
+    fn may_show(&self, camera: &CameraName, destroyed_by: RequestId) -> bool {
+        let shows = self.pending.ids_where(|entry| entry.job.may_show(camera));
+        let makes = self.pending.ids_where(|entry| entry.job.makes(camera));
+        shows.first().is_some_and(|first| *first < destroyed_by)
+            || !makes.is_empty()
+            || self.pushes.may_show(camera)
+    }
+
+    fn forget(&mut self, camera: &CameraName, out: &mut Vec<Action<W>>) {
+        self.frame_counts.retain(|(name, _), _| name != camera);
+        out.push(Action::Forget(camera.clone()));
+    }
+
+    /// Forgets again what late frames have brought back.
+    fn forget_destroyed(&mut self, out: &mut Vec<Action<W>>) {
+        for (camera, by) in std::mem::take(&mut self.destroyed) {
+            if self.may_show(&camera, by) {
+                self.destroyed.push((camera, by));
+            } else {
+                self.forget(&camera, out);
+            }
         }
     }
 

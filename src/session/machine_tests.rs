@@ -380,6 +380,7 @@ impl World {
                 }
                 Action::Call(..) => panic!("nothing was asked beside the stream"),
                 Action::Push { .. } => panic!("nothing was subscribed to"),
+                Action::Forget(camera) => panic!("{camera} was not destroyed"),
                 Action::Connect => counts.connects += 1,
                 Action::Closed(_) => counts.closes += 1,
             }

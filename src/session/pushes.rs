@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::assembly::Assembly;
 use crate::{
-    Answer, Command, RequestId, Subscription, frame::Stamp, proto::frame_response::Response,
-    wire::WireError,
+    Answer, CameraName, Command, RequestId, Subscription, frame::Stamp,
+    proto::frame_response::Response, wire::WireError,
 };
 
 /// The subscriptions of one session.
@@ -58,6 +58,15 @@ impl Pushes {
 
     pub(crate) fn contains(&self, id: RequestId) -> bool {
         self.open.contains_key(&id)
+    }
+
+    /// Whether any of them may bring frames of this camera. The default camera may be
+    /// any.
+    pub(crate) fn may_show(&self, camera: &CameraName) -> bool {
+        self.open.values().any(|open| {
+            let mut views = open.subscription.set.views.iter();
+            views.any(|(view, _)| view.camera.is_default() || view.camera == *camera)
+        })
     }
 
     pub(crate) fn ids(&self) -> Vec<RequestId> {

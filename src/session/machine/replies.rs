@@ -250,8 +250,10 @@ impl<W> Machine<W> {
     fn complete(&mut self, id: RequestId, out: &mut Vec<Action<W>>) {
         let Some(entry) = self.take(id) else { return };
         let (job, waiter, replies) = entry.finish();
-        if !job.is_query() {
+        if !job.is_query() && replies.is_some() {
             self.newest_change = self.newest_change.max(Some(id));
+            // Before its caller is told, who may make the camera anew.
+            self.cameras_changed(id, &job, out);
         }
         if let Some(([(Answer::CameraTransform(pose), _)], _)) =
             replies.as_ref().map(|(a, s)| (a.as_slice(), s))
@@ -274,6 +276,7 @@ impl<W> Machine<W> {
             waiter,
             result,
         });
+        self.forget_destroyed(out);
     }
 
     /// Turns images into frames, each with its number.
