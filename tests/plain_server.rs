@@ -1,12 +1,17 @@
 //! Our client against a server made only from the UESynth contract, quirks
 //! included.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use synthcap::{
-    Capability, CaptureSet, Client, ErrorKind, Modality, ModalitySet, ObjectName, PartialTransform,
-    ReconnectPolicy, Rotator, Transform, Vec3, View,
+    Backoff, Camera, Capability, CaptureSet, Client, Dialer, Done, Error, ErrorKind, Modality,
+    ModalitySet, ObjectName, PartialTransform, ReconnectPolicy, Request, Rotator, Transform, Vec3,
+    View,
 };
+use tokio::net::TcpStream;
 use uesynth_contract::{PlainServer, World};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
@@ -258,13 +263,64 @@ async fn a_cut_stream_is_made_anew_and_order_goes_on() -> TestResult {
 async fn a_move_of_a_camera_that_it_does_not_have_is_refused() -> TestResult {
     let server = PlainServer::start().await?;
     let client = Client::connect(server.url()).await?;
+    let seen = server.world().seen.len();
     let other = client.camera("other");
-    let refused = other
-        .set_location(Vec3::ZERO)
-        .await
-        .expect_err("one camera");
+    for refused in of(&other).into_iter().chain(of(&other).map(Request::unary)) {
+        refused_for_its_camera(refused.await);
+    }
+    refused_for_its_camera(other.rgb().unary().await);
+    refused_for_its_camera(other.transform().await);
+    assert_eq!(server.world().seen.len(), seen, "nothing was sent");
+    Ok(())
+}
+
+/// Moves in part and in full.
+fn of(camera: &Camera) -> [Request<Done>; 2] {
+    [camera.set_location(Vec3::ZERO), camera.set_transform(HERE)]
+}
+
+fn refused_for_its_camera<T>(result: Result<T, Error>) {
+    let Err(error) = result else {
+        panic!("there is one camera");
+    };
     let kind = ErrorKind::Unsupported(Capability::Cameras);
-    assert_eq!(refused.kind(), kind);
-    assert!(refused.to_string().contains("\"other\""), "{refused}");
+    assert_eq!(error.kind(), kind);
+    assert!(error.to_string().contains("\"other\""), "{error}");
+}
+
+#[tokio::test]
+async fn what_was_meant_for_a_camera_of_another_server_is_refused() -> TestResult {
+    let ours = crate::common::serve(crate::common::TinyEngine::default()).await;
+    let plain = PlainServer::start().await?;
+    let way = Arc::new(Mutex::new(ours.local_addr()));
+    let to = way.clone();
+    let dialer = Dialer::new(move |_| TcpStream::connect(*to.lock().expect("no panic")));
+    let soon = Backoff {
+        initial: Duration::from_millis(1),
+        ..Backoff::GRPC
+    };
+    let client = Client::builder("http://simulator:1")
+        .dialer(dialer)
+        .reconnect(ReconnectPolicy::Backoff(soon))
+        .connect()
+        .await?;
+    let other = client.camera("other");
+    // Nothing is wrong with them when they are made.
+    let moving = other.set_transform(HERE);
+    let called = other.set_transform(HERE).unary();
+    let (looking, asking) = (other.rgb(), other.transform());
+    *way.lock().expect("no panic") = plain.local_addr();
+    ours.shutdown().await;
+    refused_for_its_camera(moving.await);
+    refused_for_its_camera(called.await);
+    refused_for_its_camera(looking.await);
+    refused_for_its_camera(asking.await);
+    // Served in order, so anything sent before would have been seen by now.
+    client.default_camera().transform().await?;
+    let seen = plain.world().seen.clone();
+    let of_cameras = seen
+        .iter()
+        .filter(|name| name.contains("camera") || name.contains("capture"));
+    assert_eq!(of_cameras.count(), 1, "{seen:?}");
     Ok(())
 }

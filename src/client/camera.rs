@@ -7,11 +7,11 @@ use super::{
     request::{Done, Needs, Read, Request, Stamped},
 };
 use crate::{
-    CameraName, CameraState, Capability, CaptureSet, Command, EncodingChoice, Error, ErrorKind,
-    Frame, FrameStream, Intrinsics, Lens, Modality, ModalitySet, PartialTransform, Rotator,
-    SceneState, Transform, Vec3, View,
+    CameraName, CameraState, Capability, CaptureSet, Command, EncodingChoice, Error, Frame,
+    FrameStream, Intrinsics, Lens, Modality, ModalitySet, PartialTransform, Rotator, SceneState,
+    Transform, Vec3, View,
     frame::{Depth, Flow, Normals, Rgb, Segmentation, Stamp, TypedPixels},
-    session::{Job, Outcome, Peer},
+    session::{Job, Outcome},
     streams::Filter,
 };
 
@@ -151,24 +151,10 @@ impl Camera {
     /// server fails ends with [`ErrorKind::NoReply`](crate::ErrorKind), and then
     /// moves in part that were made after it and before that was known may have
     /// filled in what it should have set.
-    ///
-    /// A plain server has one camera and ignores the name, so there only the
-    /// default camera can be moved; another name is refused.
     pub fn set_transform(&self, transform: impl Into<PartialTransform>) -> Request<Done> {
-        let transform = transform.into();
-        let plain = matches!(&*self.inner.session.peer.borrow(), Peer::Plain);
-        if plain && !self.name().is_default() {
-            let message = format!(
-                "a plain UESynth server would move its one camera in place of {:?}; \
-                 use the default camera",
-                self.name()
-            );
-            let kind = ErrorKind::Unsupported(Capability::Cameras);
-            return Request::refused(&self.inner, Error::new(kind, message), answers::done);
-        }
         let command = Command::SetCameraTransform {
             camera: self.view.camera.clone(),
-            transform,
+            transform: transform.into(),
         };
         self.inner.done(command, Needs::Nothing)
     }

@@ -202,6 +202,11 @@ impl Client {
 
     /// A camera by its name; empty for the server's default camera. Nothing is
     /// sent: whether it exists shows with the first request.
+    ///
+    /// A plain UESynth server has one camera and passes the name over, so there
+    /// captures, queries and moves of any but the
+    /// [default camera](Self::default_camera) are refused, as
+    /// [`ErrorKind::Unsupported`].
     pub fn camera(&self, name: impl Into<CameraName>) -> Camera {
         let name = name.into();
         if name.is_default() {

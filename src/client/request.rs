@@ -20,6 +20,7 @@ use crate::{
     frame::{Moment, Stamp},
     session::{
         Job, LONGEST, Order, Outcome, Peer, Permit, Submission, Via, Waiter, Waiters, has_method,
+        only_one_camera,
     },
 };
 
@@ -85,6 +86,8 @@ impl<T> Request<T> {
             unsuitable = unsuitable.or(view.encodings.unsuitable());
             view.encodings = view.encodings.or(inner.encodings);
         });
+        let peer = inner.session.peer.borrow();
+        let lacks = needs.check(&peer).and_then(|()| has_camera(&peer, &job));
         let job = match unsuitable {
             None => Ok(job),
             Some((modality, choice)) => {
@@ -94,7 +97,7 @@ impl<T> Request<T> {
         };
         Self {
             job,
-            lacks: needs.check(&inner.session.peer.borrow()).err(),
+            lacks: lacks.err(),
             how: How::new(inner),
             inner: inner.clone(),
             read,
@@ -204,6 +207,7 @@ impl<T> Request<T> {
                 );
                 self.job = Err(Error::new(ErrorKind::InvalidInput, message));
             }
+            Ok(job) if job.names_camera().is_some() => {}
             Ok(_) if plain && lacks_only_a_capability(self.lacks.as_ref()) => self.lacks = None,
             _ => {}
         }
@@ -429,6 +433,14 @@ fn has(peer: &Peer, capability: Capability, plain_has_it: bool) -> Result<(), Er
     }
     let message = format!("{} lacks the capability {capability}", who(peer));
     Err(Error::new(ErrorKind::Unsupported(capability), message))
+}
+
+/// Whether the server tells the camera that is named from its others.
+fn has_camera(peer: &Peer, job: &Job) -> Result<(), Error> {
+    match (peer, job.names_camera()) {
+        (Peer::Plain, Some(named)) => Err(only_one_camera(named)),
+        _ => Ok(()),
+    }
 }
 
 fn makes(peer: &Peer, modalities: ModalitySet) -> Result<(), Error> {

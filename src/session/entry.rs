@@ -90,6 +90,28 @@ impl Job {
         }
     }
 
+    /// A camera that it looks through, asks for or moves by its name.
+    pub(crate) fn names_camera(&self) -> Option<&CameraName> {
+        fn of_set(set: &CaptureSet) -> Option<&CameraName> {
+            let names = set.views.iter().map(|(view, _)| &view.camera);
+            named(names)
+        }
+        fn named<'a>(mut names: impl Iterator<Item = &'a CameraName>) -> Option<&'a CameraName> {
+            names.find(|name| !name.is_default())
+        }
+        if let Self::Subscribe(subscription) = self {
+            return of_set(&subscription.set);
+        }
+        named(self.commands().iter().filter_map(|command| match command {
+            Command::Capture { view, .. } => Some(&view.camera),
+            Command::CaptureSet(set) => of_set(set),
+            Command::GetCameraTransform { camera } | Command::SetCameraTransform { camera, .. } => {
+                Some(camera)
+            }
+            _ => None,
+        }))
+    }
+
     /// Whether it may bring frames of this camera. The default camera may be any.
     pub(crate) fn may_show(&self, camera: &CameraName) -> bool {
         let shows = |view: &View| view.camera.is_default() || view.camera == *camera;

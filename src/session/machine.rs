@@ -222,9 +222,7 @@ impl<W> Machine<W> {
                 self.unsent.push_front(id);
                 out.extend(questions.map(Action::Send));
             }
-            Prepared::Refuse(why) => {
-                self.fail(id, &Error::new(ErrorKind::InvalidInput, why), out);
-            }
+            Prepared::Refuse(error) => self.fail(id, &error, out),
         }
     }
 

@@ -42,6 +42,7 @@ pub(crate) use limiter::{InFlight, Permit};
 #[cfg(fuzzing)]
 pub(crate) use machine::{Action, Machine};
 pub(crate) use machine::{Submission, Via};
+pub(crate) use plain::only_one_camera;
 #[cfg(fuzzing)]
 pub(crate) use receive::fuzzed;
 #[cfg(all(feature = "server", target_os = "linux"))]

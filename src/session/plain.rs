@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::{encodings::Negotiator, entry::Job};
 use crate::{
-    Command, PartialTransform, RequestId, Transform,
+    CameraName, Capability, Command, Error, ErrorKind, PartialTransform, RequestId, Transform,
     proto::ActionRequest,
     wire::request::{self, Asked},
 };
@@ -38,6 +38,17 @@ impl To {
     }
 }
 
+/// The error of a request that names a camera, of which a plain server has one: it
+/// would pass the name over and take that one.
+pub(crate) fn only_one_camera(named: &CameraName) -> Error {
+    let message = format!(
+        "a plain UESynth server would take its one camera in place of {:?}; \
+         use the default camera",
+        named.as_str()
+    );
+    Error::new(ErrorKind::Unsupported(Capability::Cameras), message)
+}
+
 /// What to do with a request.
 #[derive(Debug)]
 pub(crate) enum Prepared {
@@ -46,7 +57,7 @@ pub(crate) enum Prepared {
     /// answered.
     AskFirst([ActionRequest; 2]),
     /// It cannot be sent, for this reason.
-    Refuse(&'static str),
+    Refuse(Error),
 }
 
 /// Where the camera will be when everything sent so far has been served.
@@ -99,6 +110,10 @@ impl PlainServer {
     /// The message for a request, in which a move of the camera names both
     /// location and rotation: this server would reset what is left out.
     pub(crate) fn prepare(&mut self, id: RequestId, job: &Job) -> Prepared {
+        // It may have been made for another server, before the connection was lost.
+        if let Some(named) = job.names_camera() {
+            return Prepared::Refuse(only_one_camera(named));
+        }
         let Job::One(Command::SetCameraTransform { camera, transform }) = job else {
             if matches!(job, Job::One(Command::GetCameraTransform { .. })) {
                 self.last_read = Some(id);
@@ -129,12 +144,14 @@ impl PlainServer {
     /// The message for a request that goes beside the stream, where no order
     /// tells what the camera does meanwhile.
     pub(crate) fn prepare_call(&mut self, id: RequestId, job: &Job) -> Prepared {
+        if let Some(named) = job.names_camera() {
+            return Prepared::Refuse(only_one_camera(named));
+        }
         if let Job::One(Command::SetCameraTransform { transform, .. }) = job {
             if transform.location.is_none() || transform.rotation.is_none() {
-                return Prepared::Refuse(
-                    "a plain UESynth server resets what a unary move leaves out; \
-                     set location and rotation together, or use the stream",
-                );
+                let message = "a plain UESynth server resets what a unary move leaves out; \
+                               set location and rotation together, or use the stream";
+                return Prepared::Refuse(Error::new(ErrorKind::InvalidInput, message));
             }
             if !self.holds_back() {
                 self.pose = Pose::Unknown;
