@@ -12,8 +12,8 @@ use std::{
 use crate::scripted::{info_of, scripted};
 use futures_util::{StreamExt, stream};
 use synthcap::{
-    Backoff, CaptureSet, Client, Delivery, ErrorKind, Modality, ReconnectPolicy, ResendPolicy,
-    View,
+    Backoff, CaptureSet, Client, Delivery, ErrorKind, InputBuffering, Modality, ReconnectPolicy,
+    ResendPolicy, Vec3, View,
     proto::{
         self, FrameResponse, ImageInfo, ImageResponse, ReplyMeta, action_request::Action as Asked,
         frame_response::Response as Body,
@@ -280,6 +280,40 @@ async fn what_is_given_up_before_the_server_reads_it_is_not_kept_for_it() -> Tes
     }
     assert!(captures < COUNT / 4, "{captures} of {COUNT} were kept");
     client.close().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_gives_a_move_up_takes_no_message_back_that_others_wait_for() -> TestResult {
+    let begins = Arc::new(Notify::new());
+    let (url, mut heard) = reticent(begins.clone()).await?;
+    let buffering = InputBuffering {
+        coalesce: true,
+        above_per_second: 0.0,
+        max_delay: Duration::from_secs(20),
+        ..InputBuffering::default()
+    };
+    let builder = Client::builder(url).input_buffering(Some(buffering));
+    let client = builder.max_captures_in_flight(1000).connect().await?;
+    // More than fits on the way.
+    let far = client.camera("x".repeat(4096));
+    for _ in 0..1000 {
+        drop(far.rgb().submit()?);
+    }
+    let camera = client.default_camera();
+    let moves = [1.0, 2.0, 3.0].map(|x| camera.set_location(Vec3::new(x, 0.0, 0.0)).submit());
+    let [_first, _earlier, later] = moves;
+    later?.cancel();
+    let last = camera.transform().submit()?;
+    begins.notify_one();
+    last.await?;
+    let mut moved = Vec::new();
+    while let Ok(request) = heard.try_recv() {
+        if let Some(Asked::SetCameraTransform(set)) = request.action {
+            moved.extend(set.transform.and_then(|to| to.location).map(|at| at.x));
+        }
+    }
+    assert_eq!(moved, [1.0, 3.0], "the second was joined by the third");
     Ok(())
 }
 

@@ -443,13 +443,8 @@ impl<T: Transport> Driver<T> {
                 let waiting = self.machine.waiting_mut(id);
                 let gone = waiting.and_then(|(job, waiters)| Some((job.clone(), waiters.part()?)));
                 match gone {
-                    // The others have not given it up.
-                    Some((job, waiter)) => out.push(Action::Complete {
-                        id,
-                        job,
-                        waiter: waiter.into(),
-                        result: Err(cancelled(id)),
-                    }),
+                    // The others have not given it up, so the request goes on.
+                    Some((job, waiter)) => self.end(id, &job, waiter, Err(cancelled(id))),
                     None => self.machine.cancel(id, out),
                 }
             }
