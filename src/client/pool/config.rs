@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use futures_util::future::join_all;
 
 use super::{Inner, Pool, health::Health, shared::Shared, supervisor::supervise};
-use crate::{Backoff, Client, ClientBuilder, Error, ErrorKind, ReconnectPolicy};
+use crate::{Backoff, Client, ClientBuilder, Error, ErrorKind, ReconnectPolicy, session::LONGEST};
 
 /// How many servers must answer for a pool to start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,9 +82,9 @@ impl PoolBuilder {
     }
 
     /// How long a job waits for a server while none is up. Default 30 s; zero
-    /// fails at once.
+    /// fails at once; beyond 34 years (2^30 s) it makes no difference.
     pub fn max_outage(mut self, limit: Duration) -> Self {
-        self.max_outage = limit;
+        self.max_outage = limit.min(LONGEST);
         self
     }
 
