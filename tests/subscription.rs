@@ -2,9 +2,10 @@
 
 use crate::common::{TinyEngine, serve};
 use synthcap::{
-    Backoff, Camera, CaptureSet, Client, Delivery, ErrorKind, Modality, ModalitySet,
+    Backoff, Camera, CaptureSet, Client, Delivery, Dialer, ErrorKind, Modality, ModalitySet,
     ReconnectPolicy, Tick, server::Server,
 };
+use tokio::{net::TcpStream, sync::mpsc};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
@@ -140,7 +141,13 @@ async fn a_subscription_survives_the_server() -> TestResult {
         multiplier: 1.0,
         ..Backoff::default()
     };
+    let (tell, mut dialed) = mpsc::unbounded_channel();
+    let dialer = Dialer::new(move |_| {
+        let _ = tell.send(());
+        TcpStream::connect(address)
+    });
     let client = Client::builder(server.url())
+        .dialer(dialer)
         .reconnect(ReconnectPolicy::Backoff(quick))
         .connect()
         .await?;
@@ -158,6 +165,10 @@ async fn a_subscription_survives_the_server() -> TestResult {
     server.shutdown().await;
     let lost = frames.next().await.expect("lives").expect_err("a gap");
     assert_eq!(lost.kind(), ErrorKind::Gap);
+    while dialed.try_recv().is_ok() {}
+    for _ in 0..3 {
+        dialed.recv().await.expect("it goes on trying");
+    }
 
     let restarted = Server::builder(TinyEngine::default()).paused(true);
     let _server = restarted.listen(address.to_string()).start().await?;
