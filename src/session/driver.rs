@@ -15,14 +15,15 @@ use futures_util::{
     stream::FuturesUnordered,
 };
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     time::Sleep,
 };
 
 use super::{
-    InFlight, InputBuffering, Job, Outcome, Permit, ReconnectPolicy, ResendPolicy,
-    burst::{Burst, Join},
+    InFlight, InputBuffering, Job, Outcome, ReconnectPolicy, ResendPolicy,
+    burst::Burst,
     decoding::{Decoded, Decoding},
+    ending::Ending,
     hub::Hub,
     machine::{Action, Machine, Submission, cancelled},
     meter::LinkRate,
@@ -31,50 +32,9 @@ use super::{
     receive::Received,
     transport::{Connection, Inbound, Peer, Transport},
     unary::{Call, CallFailure, Calls},
+    waiters::{Waiter, Waiters},
 };
 use crate::{Answer, Error, ErrorKind, Frame, RequestId, pending::ById, proto::FrameResponse};
-
-/// Who waits for one reply: whoever made the request, and those whose earlier
-/// requests it took the place of.
-#[derive(Debug)]
-pub(crate) struct Waiters {
-    /// `None` after it gave up while the others still wait.
-    own: Option<Waiter>,
-    earlier: Vec<(RequestId, Waiter)>,
-}
-
-impl From<Waiter> for Waiters {
-    fn from(own: Waiter) -> Self {
-        Self {
-            own: Some(own),
-            earlier: Vec::new(),
-        }
-    }
-}
-
-impl Join for Waiters {
-    fn join(&mut self, id: RequestId, mut earlier: Self) {
-        self.earlier.append(&mut earlier.earlier);
-        self.earlier.extend(earlier.own.map(|own| (id, own)));
-    }
-}
-
-impl Waiters {
-    /// Takes out whoever made the request, if others wait for the same reply.
-    fn part(&mut self) -> Option<Waiter> {
-        self.own.take_if(|_| !self.earlier.is_empty())
-    }
-}
-
-/// Someone who waits for a reply, and the place in flight that it holds.
-#[derive(Debug)]
-pub(crate) struct Waiter {
-    pub(crate) reply: oneshot::Sender<Result<Outcome, Error>>,
-    pub(crate) permit: Permit,
-    pub(crate) since: Instant,
-    /// Open from the call to the reply; holds the request's ID.
-    pub(crate) span: tracing::Span,
-}
 
 /// What a handle wants of its session.
 #[derive(Debug)]
@@ -133,12 +93,11 @@ pub(crate) fn spawn<T: Transport>(
     let (ended_sender, ended) = watch::channel(None);
     let hub = Arc::new(Hub::new(policies.kept_requests));
     let driver = Driver {
-        ending: Ending {
-            hub: hub.clone(),
-            limits: [captures.clone(), commands.clone()],
-            ended: ended_sender,
-            reason: None,
-        },
+        ending: Ending::new(
+            hub.clone(),
+            [captures.clone(), commands.clone()],
+            ended_sender,
+        ),
         transport: Some(transport),
         machine: Machine::new(policies.reconnect, policies.resend),
         burst: Burst::new(policies.input_buffering),
@@ -206,30 +165,6 @@ struct Turn {
     messages: VecDeque<Result<Received, Error>>,
 }
 
-/// Ends all waiting, whatever it was that ended the session: dropping it does so,
-/// also when the task is stopped with its runtime, or by a panic.
-struct Ending {
-    hub: Arc<Hub>,
-    limits: [InFlight; 2],
-    ended: watch::Sender<Option<Error>>,
-    /// `None` for an end that nobody planned.
-    reason: Option<Error>,
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        let reason = self.reason.take();
-        // First, so that whoever is woken finds the reason. Receivers may all be
-        // gone; then nobody needs to know.
-        if reason.is_some() {
-            let _ = self.ended.send(reason.clone());
-        }
-        let stopped = || Error::new(ErrorKind::Closed, "the session's task was stopped");
-        self.hub.close(&reason.unwrap_or_else(stopped));
-        self.limits.iter().for_each(InFlight::close);
-    }
-}
-
 struct Driver<T> {
     /// The first, so that it is dropped before what it has to speak for.
     ending: Ending,
@@ -264,7 +199,7 @@ impl<T: Transport> Driver<T> {
                 self.refuse_late_orders();
                 // Gone before anybody is told that it is.
                 self.link = Link::Down;
-                self.ending.reason = Some(reason);
+                self.ending.plan(reason);
                 return;
             }
             match self.next_event(&mut turn).await {

@@ -11,6 +11,7 @@ mod decoding;
 mod dial;
 mod driver;
 mod encodings;
+mod ending;
 mod entry;
 mod hub;
 mod limiter;
@@ -25,6 +26,7 @@ mod receive;
 mod shared;
 mod transport;
 mod unary;
+mod waiters;
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,7 +38,7 @@ pub use burst::InputBuffering;
 pub(crate) use dial::TlsDialing;
 pub use dial::{DialTarget, Dialer};
 pub(crate) use dial::{Dialing, Way};
-pub(crate) use driver::{Order, Policies, PushItem, Session, Waiter, Waiters, spawn};
+pub(crate) use driver::{Order, Policies, PushItem, Session, spawn};
 pub(crate) use entry::Job;
 pub(crate) use limiter::{InFlight, Permit};
 #[cfg(fuzzing)]
@@ -52,6 +54,7 @@ pub(crate) use shared::SharedCount;
 pub(crate) use transport::COMPRESS_HEADER;
 pub(crate) use transport::{Connection, Connector, Peer, Transport};
 pub(crate) use unary::has_method;
+pub(crate) use waiters::{Waiter, Waiters};
 
 use crate::{Answer, Frame, frame::Stamp};
 
