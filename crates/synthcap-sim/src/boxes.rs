@@ -201,28 +201,19 @@ fn pixels_around(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{SimConfig, Simulator, camera::CameraPose};
+    use crate::Simulator;
 
     #[test]
     fn what_lies_outside_is_counted_closely_on_coarse_grids() {
         let mut compared = 0;
         for (scene, from, to) in [
-            ("shapes", (-160.0, -60.0, 90.0), (0.0, 0.0, 50.0)),
-            ("tabletop", (-60.0, 40.0, 110.0), (0.0, 0.0, 80.0)),
-            ("tabletop", (-20.0, 0.0, 95.0), (20.0, 10.0, 75.0)),
+            ("shapes", [-160.0, -60.0, 90.0], [0.0, 0.0, 50.0]),
+            ("tabletop", [-60.0, 40.0, 110.0], [0.0, 0.0, 80.0]),
+            ("tabletop", [-20.0, 0.0, 95.0], [20.0, 10.0, 75.0]),
         ] {
-            let vec3 = |(x, y, z)| synthcap::Vec3::new(x, y, z);
-            let config = SimConfig {
-                scene: scene.to_owned(),
-                ..SimConfig::default()
-            };
-            let mut simulator = Simulator::new(config).expect("a scene");
-            let tracer = simulator.world.tracer();
-            let pose = CameraPose {
-                transform: synthcap::Transform::look_at(vec3(from), vec3(to)),
-                intrinsics: synthcap::Intrinsics::from_horizontal_fov(60.0, 64, 48),
-            };
-            let shot = Shot::take(&tracer, Eye::new(&pose, 64, 48), Vec::new());
+            let tracer = Simulator::of_scene(scene).world.tracer();
+            let eye = Eye::looking([from, to], 60.0, (64, 48));
+            let shot = Shot::take(&tracer, eye, Vec::new());
             for (index, instance) in (0..).zip(tracer.instances()) {
                 let reach = reach(&shot.eye, instance);
                 let (low, high) = reach;

@@ -139,3 +139,21 @@ impl Eye {
 pub(crate) fn pixel_center(x: u32, y: u32) -> Vec2 {
     Vec2::new(x as f32 + 0.5, y as f32 + 0.5)
 }
+
+#[cfg(test)]
+impl Eye {
+    /// At a place and towards another, both in centimetres as on the wire, with a
+    /// horizontal field of view in degrees.
+    pub(crate) fn looking(
+        [from, to]: [[f32; 3]; 2],
+        field_of_view: f64,
+        (width, height): (u32, u32),
+    ) -> Self {
+        let [from, to] = [from, to].map(|[x, y, z]| synthcap::Vec3::new(x, y, z));
+        let pose = CameraPose {
+            transform: Transform::look_at(from, to),
+            intrinsics: Intrinsics::from_horizontal_fov(field_of_view, width, height),
+        };
+        Self::new(&pose, width, height)
+    }
+}

@@ -186,3 +186,15 @@ pub(crate) fn check_scale(transform: &Transform) -> Result<(), EngineError> {
         SCALE_RANGE.end()
     )))
 }
+
+#[cfg(test)]
+impl Simulator {
+    /// A scene by its name, otherwise as usual.
+    pub(crate) fn of_scene(scene: &str) -> Self {
+        let config = SimConfig {
+            scene: scene.to_owned(),
+            ..SimConfig::default()
+        };
+        Self::new(config).expect("a scene")
+    }
+}

@@ -313,31 +313,21 @@ fn fill_blocks_with<T: Copy + Send, S>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{SimConfig, Simulator, camera::CameraPose};
+    use crate::Simulator;
 
     #[test]
     fn a_shot_shows_what_rays_meet() {
         // From outside of everything, and from under the table, within its box.
         for (scene, from, to) in [
-            ("shapes", (-420.0, 300.0, 200.0), (50.0, 0.0, 30.0)),
-            ("tabletop", (-120.0, 90.0, 170.0), (0.0, 0.0, 80.0)),
-            ("tabletop", (0.0, 0.0, 40.0), (30.0, 60.0, 60.0)),
+            ("shapes", [-420.0, 300.0, 200.0], [50.0, 0.0, 30.0]),
+            ("tabletop", [-120.0, 90.0, 170.0], [0.0, 0.0, 80.0]),
+            ("tabletop", [0.0, 0.0, 40.0], [30.0, 60.0, 60.0]),
         ] {
-            let vec3 = |(x, y, z)| synthcap::Vec3::new(x, y, z);
-            let config = SimConfig {
-                scene: scene.to_owned(),
-                ..SimConfig::default()
-            };
-            let mut simulator = Simulator::new(config).expect("a scene");
-            let tracer = simulator.world.tracer();
+            let tracer = Simulator::of_scene(scene).world.tracer();
             let mut memory = Vec::new();
             // Whole cells, and cells that the image has but a part of.
             for (width, height) in [(160, 120), (1, 1), (7, 5), (61, 37), (163, 9)] {
-                let pose = CameraPose {
-                    transform: synthcap::Transform::look_at(vec3(from), vec3(to)),
-                    intrinsics: synthcap::Intrinsics::from_horizontal_fov(90.0, width, height),
-                };
-                let eye = Eye::new(&pose, width, height);
+                let eye = Eye::looking([from, to], 90.0, (width, height));
                 let shot = Shot::take(&tracer, eye, memory);
                 let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
                 let differs = |&(x, y): &(u32, u32)| {

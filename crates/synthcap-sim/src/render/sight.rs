@@ -309,18 +309,14 @@ impl Picture {
 mod tests {
     use super::*;
     use crate::{
-        SimConfig, Simulator,
+        Simulator,
         camera::pixel_center,
         render::{BLOCK, Block, Shot},
     };
 
     /// What a view says of all points that a camera sees, and what rays say.
     fn compare(scene: &str, view: View<'_>, place: impl Fn(Vec3A, Vec3A) -> Option<Vec3A>) {
-        let config = SimConfig {
-            scene: scene.to_owned(),
-            ..SimConfig::default()
-        };
-        let mut simulator = Simulator::new(config).expect("a scene");
+        let mut simulator = Simulator::of_scene(scene);
         let tracer = simulator.world.tracer();
         let eye = Eye::new(&simulator.cameras[0].now, 160, 120);
         let shot = Shot::take(&tracer, eye, Vec::new());

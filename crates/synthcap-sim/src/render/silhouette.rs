@@ -38,26 +38,13 @@ mod tests {
     use glam::UVec2;
 
     use super::*;
-    use crate::{
-        SimConfig, Simulator,
-        camera::{CameraPose, pixel_center},
-    };
+    use crate::{Simulator, camera::pixel_center};
 
     #[test]
     fn a_silhouette_is_where_rays_meet_the_object_inside_the_image_and_beyond() {
-        let config = SimConfig {
-            scene: "tabletop".to_owned(),
-            ..SimConfig::default()
-        };
-        let mut simulator = Simulator::new(config).expect("a scene");
-        let tracer = simulator.world.tracer();
-        let stands = synthcap::Vec3::new(-120.0, 90.0, 170.0);
-        let looks_at = synthcap::Vec3::new(0.0, 0.0, 80.0);
-        let pose = CameraPose {
-            transform: synthcap::Transform::look_at(stands, looks_at),
-            intrinsics: synthcap::Intrinsics::from_horizontal_fov(50.0, 161, 90),
-        };
-        let whole = Eye::new(&pose, 161, 90);
+        let tracer = Simulator::of_scene("tabletop").world.tracer();
+        let way = [[-120.0, 90.0, 170.0], [0.0, 0.0, 80.0]];
+        let whole = Eye::looking(way, 50.0, (161, 90));
         let (from, step) = (Vec2::new(-100.0, -77.0), Vec2::new(3.0, 2.5));
         let coarse = whole.coarse(from, step, UVec2::new(120, 100));
         let (mut met, mut differ) = (0, 0);
