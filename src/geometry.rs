@@ -340,12 +340,14 @@ impl Intrinsics {
     /// relative to the image.
     #[must_use]
     pub fn resized(&self, width: u32, height: u32) -> Self {
-        let scale = f64::from(width) / f64::from(self.width);
+        // By factors, so that the same size changes nothing at all.
+        let across = f64::from(width) / f64::from(self.width);
+        let down = f64::from(height) / f64::from(self.height);
         Self {
-            fx: self.fx * scale,
-            fy: self.fy * scale,
-            cx: self.cx * scale,
-            cy: self.cy * f64::from(height) / f64::from(self.height),
+            fx: self.fx * across,
+            fy: self.fy * across,
+            cx: self.cx * across,
+            cy: self.cy * down,
             width,
             height,
         }

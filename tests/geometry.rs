@@ -1,7 +1,7 @@
 //! Conversions of poses hold for every rotation, straight up and down included.
 
 use proptest::prelude::*;
-use synthcap::{Convention, Rotator, Transform, Vec3};
+use synthcap::{Convention, Intrinsics, Rotator, Transform, Vec3};
 
 const CONVENTIONS: [Convention; 3] = [Convention::OpenCv, Convention::OpenGl, Convention::Ros];
 
@@ -111,6 +111,17 @@ proptest! {
         let [forward, right, up] = pose.rotation.axes();
         prop_assert!((dot(forward, ways) / length - 1.0).abs() < 1e-6);
         prop_assert!(right[2].abs() < 1e-9 && up[2] >= -1e-9);
+    }
+}
+
+#[test]
+fn a_camera_of_the_size_that_it_has_is_the_same_to_the_last_bit() {
+    for height in 1..2000 {
+        let lens = Intrinsics {
+            cy: f64::from(height) * 0.37,
+            ..Intrinsics::from_horizontal_fov(61.0, 640, height)
+        };
+        assert_eq!(lens.resized(640, height), lens);
     }
 }
 
