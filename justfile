@@ -215,4 +215,5 @@ fuzz-codec seconds="60":
 
 # How many crates a program that depends on the client alone pulls in.
 count-client-crates:
-    @cargo tree -p synthcap -e normal --prefix none | sort -u | wc -l
+    @cargo tree -p synthcap -e normal --prefix none --no-dedupe | sort -u | wc -l
+    @cargo tree -p synthcap -e normal,build --prefix none --no-dedupe | sort -u | wc -l
