@@ -102,8 +102,8 @@ pub(super) enum Job {
         reply: Box<dyn Reply>,
     },
     Describe(oneshot::Sender<Result<ServerInfo, EngineError>>),
-    /// A subscription has got credits.
-    Credits,
+    /// A subscription has got credits or a place.
+    Push,
     Stop,
 }
 
@@ -155,7 +155,7 @@ impl<E: Engine> Take for Executor<E> {
                     perform(self, work, received, reply, held);
                 }
             }
-            Job::Credits => self.push_due(),
+            Job::Push => self.push_due(),
         }
         true
     }
@@ -171,7 +171,7 @@ impl std::fmt::Debug for Job {
         f.write_str(match self {
             Self::Run { .. } => "Run",
             Self::Describe(_) => "Describe",
-            Self::Credits => "Credits",
+            Self::Push => "Push",
             Self::Stop => "Stop",
         })
     }
@@ -278,10 +278,10 @@ impl Host {
         }
     }
 
-    /// A subscription has got credits, so that a capture may be owed to it.
-    pub(super) fn credits_came(&self) {
+    /// A subscription has got credits or a place, so that a capture may be owed to it.
+    pub(super) fn look_for_pushes(&self) {
         // A full queue will be looked through anyway, and subscriptions with it.
-        let _ = self.hand_over(&mut vec![Job::Credits]);
+        let _ = self.hand_over(&mut vec![Job::Push]);
     }
 
     /// What the server says of itself.

@@ -26,6 +26,7 @@ pub(super) fn outbox(places: usize) -> (Writer, Reader) {
         left: AtomicBool::new(false),
         places: AtomicUsize::new(places),
         room: Mutex::default(),
+        push_waits: AtomicBool::new(false),
     });
     let writer = Writer(Arc::new(WriterEnd {
         shared: shared.clone(),
@@ -43,6 +44,8 @@ struct Shared {
     places: AtomicUsize,
     /// Who takes requests in, while there is no room for them.
     room: Mutex<Option<Waker>>,
+    /// Something was due to be pushed and found no place.
+    push_waits: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -147,6 +150,21 @@ impl Writer {
             .places
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, take);
         taken.is_ok().then(|| Place(Some(shared.clone())))
+    }
+
+    /// Takes a place for what is to be pushed. Where there is none, whoever takes
+    /// requests in is woken when there is, and finds that a push [waits](Self::push_waits).
+    pub(super) fn place_for_push(&self) -> Option<Place> {
+        self.place().or_else(|| {
+            self.0.shared.push_waits.store(true, Ordering::Release);
+            // One may have come free since.
+            self.place()
+        })
+    }
+
+    /// Whether a push has found no place since this was asked last.
+    pub(super) fn push_waits(&self) -> bool {
+        self.0.shared.push_waits.swap(false, Ordering::AcqRel)
     }
 
     /// Takes a place. Only one task may wait for one.

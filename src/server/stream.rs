@@ -212,7 +212,11 @@ impl Session {
         loop {
             let goes_on = tokio::select! {
                 goes_on = poll_fn(|cx| {
-                    poll_requests(&self.writer, &mut requests, &mut turn, cx)
+                    let polled = poll_requests(&self.writer, &mut requests, &mut turn, cx);
+                    if self.writer.push_waits() {
+                        self.host.look_for_pushes();
+                    }
+                    polled
                 }) => goes_on,
                 _ = &mut stopped => return,
             };
@@ -267,7 +271,7 @@ impl Session {
             Asked::AddCredits(id, credits) => {
                 if let Some(control) = lock(&self.subscribed).get(&id) {
                     control.add_credits(credits);
-                    self.host.credits_came();
+                    self.host.look_for_pushes();
                 }
             }
             Asked::Cancel(id) => match lock(&self.subscribed).remove(&id) {
@@ -512,7 +516,7 @@ impl Sink for Pusher {
     }
 
     fn place(&self) -> Option<Place> {
-        self.writer.upgrade()?.place()
+        self.writer.upgrade()?.place_for_push()
     }
 
     fn push(&self, number: u64, captured: Result<Answer, EngineError>, meta: Meta, place: Place) {
