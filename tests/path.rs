@@ -430,7 +430,7 @@ async fn the_newest_frames_of_a_camera_go_with_it() -> TestResult {
         let destroyed = camera.destroy().submit()?;
         for (index, ticket) in (1..).zip(tickets) {
             let seq = ticket.await?.info().seq.get();
-            assert!(seq <= index, "numbered anew");
+            assert_eq!(seq, index, "numbered anew, without a break");
         }
         destroyed.await?;
         let error = latest.newer_than(FrameSeq::new(8)).await.expect_err("gone");
@@ -440,11 +440,49 @@ async fn the_newest_frames_of_a_camera_go_with_it() -> TestResult {
             "nothing stays"
         );
     }
+    // A frame that goes along with the camera is counted on.
+    camera.create(Transform::IDENTITY).await?;
+    camera.rgb().await?;
+    let mut batch = client.batch();
+    let last = batch.add(camera.rgb());
+    batch.add(camera.destroy());
+    let last = batch.run().await?.take(last)?;
+    assert_eq!(last.info().seq.get(), 2);
     // Others are left alone.
     let main = client.default_camera();
     let latest = main.latest(Modality::Rgb);
     main.rgb().await?;
     assert!(latest.get().is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_camera_that_a_reset_brings_back_keeps_its_newest_frame() -> TestResult {
+    let server = serve(TinyEngine::default()).await;
+    let client = Client::connect(server.url()).await?;
+    let main = client.camera(client.default_camera().transform().await.map(|_| "main")?);
+    client.camera("b").create(Transform::IDENTITY).await?;
+    // It may bring frames of any camera, for as long as it is open.
+    let subscribed = client
+        .subscribe(CaptureSet {
+            views: vec![(client.default_camera().view(), Modality::Depth.into())],
+            include_scene: false,
+        })
+        .open()
+        .await?;
+    main.destroy().await?;
+    client.reset(None).await?;
+    let latest = main.latest(Modality::Rgb);
+    main.rgb().await?;
+    drop(subscribed);
+    client.step(1).await?;
+    client.step(1).await?;
+    assert!(latest.get().is_some() && main.latest(Modality::Rgb).get().is_some());
+    main.rgb().await?;
+    assert_eq!(
+        latest.newer_than(FrameSeq::new(1)).await?.info().seq.get(),
+        2
+    );
     Ok(())
 }
 

@@ -21,7 +21,7 @@ pub enum Delivery {
     /// is then, so a slow reader costs nothing and never sees old frames.
     #[default]
     Latest,
-    /// Every capture that is due, sent ahead as far as the credits go. One that
+    /// Every capture that is due, sent ahead as far as the credits and the server's `max_in_flight` go. One that
     /// the server had to skip, because this reader was too slow for the rate, is
     /// an error of kind [`ErrorKind::Gap`], and the stream goes on.
     Lossless,

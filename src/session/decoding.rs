@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, sync::Arc, thread, time::Instant};
 
 use futures_util::{StreamExt, stream::FuturesOrdered};
 use prost::Message as _;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::JoinError};
 
 use crate::{
     encoding::Measured,
@@ -81,16 +81,30 @@ impl Decoding {
         let bytes = self.bytes_of(&message);
         self.bytes += bytes;
         if is_encoded {
+            // What is left to say whose it was, should the decoder break.
+            let empty = FrameResponse {
+                request_id: message.request_id.clone(),
+                response: None,
+                meta: message.meta.clone(),
+            };
             let decoding = decode(message, self.decoder, self.limit, self.places.clone());
             // Begun at once, so that it goes on while the stream is read.
             let task = tokio::spawn(decoding);
             self.waiting.push_back(Box::pin(async move {
-                match task.await {
-                    Ok(decoded) => (bytes, decoded),
-                    // Only a runtime that ends stops the task, and whoever waits
-                    // here with it.
-                    Err(_) => std::future::pending().await,
+                let error = match task.await {
+                    Ok(Ok(decoded)) => return (bytes, decoded),
+                    Ok(Err(error)) | Err(error) => error,
+                };
+                if error.is_cancelled() {
+                    // The runtime ends, and whoever waits here with it.
+                    return std::future::pending().await;
                 }
+                // A fault of ours, or no thread to be had, which must not cost more
+                // than this one image.
+                let failed = WireError::new(format!("its decoder failed: {error}"));
+                let message = empty;
+                let result = Err(failed);
+                (bytes, Decoded { message, result })
             }));
             return None;
         }
@@ -142,15 +156,9 @@ async fn decode(
     decoder: Decoder,
     limit: u64,
     places: Arc<Semaphore>,
-) -> Decoded {
+) -> Result<Decoded, JoinError> {
     // Never closed; without a place it would only be slower.
     let _place = places.acquire_owned().await;
-    // What is left to say whose it was, should the decoder break.
-    let empty = FrameResponse {
-        request_id: message.request_id.clone(),
-        response: None,
-        meta: message.meta.clone(),
-    };
     let work = move || {
         let mut message = message;
         let begun = Instant::now();
@@ -166,12 +174,7 @@ async fn decode(
         });
         Decoded { message, result }
     };
-    let done = tokio::task::spawn_blocking(work).await;
-    // A fault of ours, which must not cost more than this one image.
-    done.unwrap_or_else(|error| Decoded {
-        message: empty,
-        result: Err(WireError::new(format!("its decoder failed: {error}"))),
-    })
+    tokio::task::spawn_blocking(work).await
 }
 
 #[cfg(test)]

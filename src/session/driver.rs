@@ -266,7 +266,9 @@ impl<T: Transport> Driver<T> {
                     () = poll_fn(|cx| poll_messages(inbound, messages, cx)), if may_read => {
                         Event::Messages
                     }
-                    Some(called) = calling.next(), if !calling.is_empty() => Event::Called(called),
+                    Some(called) = calling.next(), if may_read && !calling.is_empty() => {
+                        Event::Called(called)
+                    }
                     else => std::future::pending().await,
                 },
             }
@@ -460,7 +462,7 @@ impl<T: Transport> Driver<T> {
                     waiter,
                     result,
                 } => {
-                    self.let_go(id, result.is_err());
+                    self.let_go(id, &job);
                     self.complete(id, &job, waiter, result);
                 }
                 Action::Push { id, item, last } => self.push(id, item, last),
@@ -474,14 +476,14 @@ impl<T: Transport> Driver<T> {
     }
 
     /// A request ended: nothing of it is kept for the way out.
-    fn let_go(&mut self, id: RequestId, failed: bool) {
+    fn let_go(&mut self, id: RequestId, job: &Job) {
         let Link::Up {
             outbound, hang_up, ..
         } = &mut self.link
         else {
             return;
         };
-        if failed {
+        if self.machine.may_take_back(job) {
             outbound.ended(id);
         }
         if let Some(call) = hang_up.remove(&id) {
@@ -547,6 +549,8 @@ impl<T: Transport> Driver<T> {
     /// Requests that were made while the session closed also end, with the reason.
     fn refuse_late_orders(&mut self) {
         self.orders.close();
+        self.burst.release(&mut self.ready);
+        self.submit_ready();
         while let Ok(order) = self.orders.try_recv() {
             if let Order::Submit(submission) = order {
                 self.machine.submit(submission, &mut self.actions);

@@ -83,6 +83,10 @@ enum Link {
     Closed(Error),
 }
 
+/// Of so many cameras that are no more it is remembered, for as long as frames of them
+/// may come.
+const MOST_DESTROYED: usize = 256;
+
 /// The state of a session.
 #[derive(Debug)]
 pub(crate) struct Machine<W> {
@@ -251,6 +255,15 @@ impl<W> Machine<W> {
         if self.pushes.close(id) {
             self.tell_cancelled(id, out);
         }
+        // It may not even have been opened yet.
+        self.fail(id, &cancelled(id), out);
+    }
+
+    /// Whether a request that has ended may be taken back from where it waits to be
+    /// sent. A plain server's camera is known by what was sent, moves above all.
+    pub(crate) fn may_take_back(&self, job: &Job) -> bool {
+        let plain = matches!(self.link, Link::Open { plain: true });
+        !(plain && matches!(job, Job::One(Command::SetCameraTransform { .. })))
     }
 
     /// The reader of a subscription is ready for more.
@@ -285,6 +298,8 @@ impl<W> Machine<W> {
         if self.run == 0 || instance != self.instance || says_nothing {
             self.run += 1;
             self.instance = instance;
+            // What has these names now are other cameras.
+            self.destroyed.clear();
         }
         for id in self.pushes.ids() {
             self.restore(id, out);
@@ -445,14 +460,28 @@ impl<W> Machine<W> {
         for command in job.commands() {
             match command {
                 Command::CreateCamera { camera, .. } => {
+                    let known = self.destroyed.len();
                     self.destroyed.retain(|(name, _)| name != camera);
-                }
-                Command::DestroyCamera { camera } => {
-                    self.forget(camera, out);
-                    if job.may_show(camera) || self.may_show(camera, id) {
-                        self.destroyed.push((camera.clone(), id));
+                    if self.destroyed.len() < known {
+                        self.forget_counts(camera);
                     }
                 }
+                Command::DestroyCamera { camera } => {
+                    out.push(Action::Forget(camera.clone()));
+                    self.destroyed.retain(|(name, _)| name != camera);
+                    if !(job.may_show(camera) || self.may_show(camera, id)) {
+                        self.forget_counts(camera);
+                        continue;
+                    }
+                    // Their frames go on being counted. Of too many some are let be,
+                    // with the last frame that they bring.
+                    if self.destroyed.len() == MOST_DESTROYED {
+                        self.destroyed.remove(0);
+                    }
+                    self.destroyed.push((camera.clone(), id));
+                }
+                // Those of this name are others, or the first again.
+                Command::Reset { .. } => self.destroyed.clear(),
                 _ => {}
             }
         }
@@ -468,18 +497,19 @@ impl<W> Machine<W> {
             || self.pushes.may_show(camera)
     }
 
-    fn forget(&mut self, camera: &CameraName, out: &mut Vec<Action<W>>) {
+    fn forget_counts(&mut self, camera: &CameraName) {
         self.frame_counts.retain(|(name, _), _| name != camera);
-        out.push(Action::Forget(camera.clone()));
     }
 
-    /// Forgets again what late frames have brought back.
+    /// Forgets those of which no frames can come any more, and again what late frames
+    /// have brought back.
     fn forget_destroyed(&mut self, out: &mut Vec<Action<W>>) {
         for (camera, by) in std::mem::take(&mut self.destroyed) {
             if self.may_show(&camera, by) {
                 self.destroyed.push((camera, by));
             } else {
-                self.forget(&camera, out);
+                self.forget_counts(&camera);
+                out.push(Action::Forget(camera));
             }
         }
     }

@@ -42,7 +42,9 @@ impl Outbound {
             return;
         }
         if !self.waiting.is_empty() {
-            self.waiting.push_back(message);
+            if !self.adds_to_credits(&message) {
+                self.waiting.push_back(message);
+            }
             return;
         }
         match self.channel.try_send(message) {
@@ -56,6 +58,25 @@ impl Outbound {
     pub(super) fn ended(&mut self, id: RequestId) {
         if !self.waiting.is_empty() {
             self.take_back(&id.to_string());
+        }
+    }
+
+    /// Whether these are credits that went to others of their subscription, which wait.
+    fn adds_to_credits(&mut self, message: &ActionRequest) -> bool {
+        let Some(Action::AddCredits(more)) = &message.action else {
+            return false;
+        };
+        let waiting = self.waiting.iter_mut();
+        let mut credits = waiting.filter_map(|message| match &mut message.action {
+            Some(Action::AddCredits(credits)) => Some(credits),
+            _ => None,
+        });
+        match credits.find(|credits| credits.request_id == more.request_id) {
+            Some(credits) => {
+                credits.credits = credits.credits.saturating_add(more.credits);
+                true
+            }
+            None => false,
         }
     }
 
