@@ -153,7 +153,7 @@ pub struct ServerLimits {
     pub max_height: u32,
     /// Size of one request.
     pub max_message_bytes: u64,
-    /// Requests per stream that wait for their reply.
+    /// Requests per stream that wait for their reply, and pushes that wait to be sent.
     pub max_in_flight: u32,
     /// Items of one batch.
     pub max_batch_items: u32,

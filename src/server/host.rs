@@ -2,7 +2,10 @@
 //! who need everything in one thread, the engine itself.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -102,8 +105,8 @@ pub(super) enum Job {
         reply: Box<dyn Reply>,
     },
     Describe(oneshot::Sender<Result<ServerInfo, EngineError>>),
-    /// A subscription has got credits or a place.
-    Push,
+    /// Only wakes the engine's thread, which looks whether pushes are wanted.
+    Wake,
     Stop,
 }
 
@@ -118,7 +121,8 @@ pub(super) struct Host {
 
 #[derive(Clone)]
 enum Way {
-    Queue(Sender<Job>),
+    /// And whether the engine is to look for pushes when it has emptied the queue.
+    Queue(Sender<Job>, Arc<AtomicBool>),
     /// Whoever asks runs the engine.
     Inline(Arc<Mutex<dyn Take>>),
 }
@@ -126,7 +130,7 @@ enum Way {
 impl std::fmt::Debug for Way {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Queue(_) => "Queue",
+            Self::Queue(..) => "Queue",
             Self::Inline(_) => "Inline",
         })
     }
@@ -136,9 +140,15 @@ impl std::fmt::Debug for Way {
 trait Take: Send {
     /// Does a job; false when it was the last.
     fn take(&mut self, job: Job, held: &mut Held) -> bool;
+    /// Makes the pushes that are owed and possible now.
+    fn push(&mut self);
 }
 
 impl<E: Engine> Take for Executor<E> {
+    fn push(&mut self) {
+        self.push_due();
+    }
+
     fn take(&mut self, job: Job, held: &mut Held) -> bool {
         match job {
             Job::Stop => return false,
@@ -155,7 +165,7 @@ impl<E: Engine> Take for Executor<E> {
                     perform(self, work, received, reply, held);
                 }
             }
-            Job::Push => self.push_due(),
+            Job::Wake => {}
         }
         true
     }
@@ -171,7 +181,7 @@ impl std::fmt::Debug for Job {
         f.write_str(match self {
             Self::Run { .. } => "Run",
             Self::Describe(_) => "Describe",
-            Self::Push => "Push",
+            Self::Wake => "Wake",
             Self::Stop => "Stop",
         })
     }
@@ -212,10 +222,12 @@ impl Host {
             (Way::Inline(Arc::new(Mutex::new(make()))), None)
         } else {
             let (jobs, waiting) = queue(capacity);
+            let pushes = Arc::new(AtomicBool::new(false));
+            let wanted = pushes.clone();
             let thread = std::thread::Builder::new()
                 .name("synthcap-engine".to_owned())
-                .spawn(move || run(make(), &waiting))?;
-            (Way::Queue(jobs), Some(thread))
+                .spawn(move || run(make(), &waiting, &wanted))?;
+            (Way::Queue(jobs, pushes), Some(thread))
         };
         let host = Self {
             way,
@@ -266,7 +278,7 @@ impl Host {
 
     fn hand_over(&self, jobs: &mut Vec<Job>) -> Result<(), Refusal> {
         match &self.way {
-            Way::Queue(queue) => queue.push_all(jobs),
+            Way::Queue(queue, _) => queue.push_all(jobs),
             Way::Inline(engine) => {
                 let (mut engine, mut held) = (lock(engine), Held::default());
                 for job in jobs.drain(..) {
@@ -280,8 +292,15 @@ impl Host {
 
     /// A subscription has got credits or a place, so that a capture may be owed to it.
     pub(super) fn look_for_pushes(&self) {
-        // A full queue will be looked through anyway, and subscriptions with it.
-        let _ = self.hand_over(&mut vec![Job::Push]);
+        match &self.way {
+            Way::Queue(queue, wanted) => {
+                if !wanted.swap(true, Ordering::AcqRel) {
+                    // A full queue keeps the engine awake just as well.
+                    let _ = queue.push_all(&mut vec![Job::Wake]);
+                }
+            }
+            Way::Inline(engine) => lock(engine).push(),
+        }
     }
 
     /// What the server says of itself.
@@ -312,7 +331,7 @@ impl Host {
 
     /// Asks the thread to end once the queue is empty.
     pub(super) fn stop(&self) {
-        if let Way::Queue(jobs) = &self.way {
+        if let Way::Queue(jobs, _) = &self.way {
             // A thread that is gone has stopped already.
             jobs.force(Job::Stop);
         }
@@ -373,7 +392,7 @@ impl Drop for Held {
     }
 }
 
-fn run<E: Engine>(mut executor: Executor<E>, queue: &Receiver<Job>) {
+fn run<E: Engine>(mut executor: Executor<E>, queue: &Receiver<Job>, pushes: &AtomicBool) {
     let mut due = Instant::now();
     let mut jobs = Vec::new();
     let mut held = Held::default();
@@ -390,6 +409,9 @@ fn run<E: Engine>(mut executor: Executor<E>, queue: &Receiver<Job>) {
             tick_if_due(&mut executor, &mut due, &mut held);
         }
         held.flush();
+        if pushes.swap(false, Ordering::AcqRel) {
+            executor.push_due();
+        }
         tick_if_due(&mut executor, &mut due, &mut held);
     }
 }

@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering, fence},
     },
     task::{Context, Poll, Waker},
 };
@@ -156,15 +156,18 @@ impl Writer {
     /// requests in is woken when there is, and finds that a push [waits](Self::push_waits).
     pub(super) fn place_for_push(&self) -> Option<Place> {
         self.place().or_else(|| {
-            self.0.shared.push_waits.store(true, Ordering::Release);
-            // One may have come free since.
+            self.0.shared.push_waits.store(true, Ordering::Relaxed);
+            // One may have come free since. Either that is seen here, or whoever gave
+            // it back sees that a push waits.
+            fence(Ordering::SeqCst);
             self.place()
         })
     }
 
     /// Whether a push has found no place since this was asked last.
     pub(super) fn push_waits(&self) -> bool {
-        self.0.shared.push_waits.swap(false, Ordering::AcqRel)
+        fence(Ordering::SeqCst);
+        self.0.shared.push_waits.swap(false, Ordering::Relaxed)
     }
 
     /// Takes a place. Only one task may wait for one.

@@ -37,6 +37,11 @@ impl Control {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 
+    /// Only the engine thread takes any, so what it sees here it can take.
+    fn has_credit(&self) -> bool {
+        self.credits.load(Ordering::Relaxed) > 0
+    }
+
     fn take_credit(&self) -> bool {
         let take = |present: u32| present.checked_sub(1);
         self.credits
@@ -159,6 +164,7 @@ impl Subscriptions {
             }
             open.note_due(now);
             if open.owed
+                && open.control.has_credit()
                 && let Some(place) = open.sink.place()
                 && open.control.take_credit()
             {
