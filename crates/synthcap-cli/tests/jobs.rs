@@ -199,6 +199,14 @@ fn a_set_whose_writer_was_killed_while_it_cleared_up_is_cleared_up() {
     fs::write(other.join("begun"), b"new").expect("written");
     desk.captured("set", &["--resume"]);
     assert!(other.join("begun").exists());
+    // Nor does it take the place of the set, which is what was asked for.
+    let commit = r#"{"old":["manifest.json"],"new":["begun","manifest.json"]}"#;
+    fs::write(desk.path("set/.synthcap-partial/commit.json"), commit).expect("written");
+    fs::write(other.join("manifest.json"), b"{}").expect("written");
+    desk.captured("set", &["--resume"]);
+    assert!(other.join("begun").exists());
+    let manifest = fs::read(desk.path("set/manifest.json")).expect("there");
+    assert_eq!(manifest, whole[Path::new("manifest.json")]);
 }
 
 #[test]

@@ -49,10 +49,13 @@ pub fn write_report(root: impl AsRef<Path>, page: impl AsRef<Path>) -> Result<()
 }
 
 /// Puts a page where the user wants it. A link to one stays a link, and what is no file,
-/// such as a pipe, is written to as it is.
+/// such as a pipe, is written to as it is, as is a page in a folder that takes no others.
 fn put(page: &Path, text: &[u8]) -> io::Result<()> {
     match fs::metadata(page) {
-        Ok(there) if there.is_file() => put_whole(&fs::canonicalize(page)?, &[text]),
+        Ok(there) if there.is_file() => match put_whole(&fs::canonicalize(page)?, &[text]) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => fs::write(page, text),
+            put => put,
+        },
         Ok(_) => fs::write(page, text),
         Err(_) => put_whole(page, &[text]),
     }

@@ -250,12 +250,16 @@ pub(super) fn reserve(_: &File, _: u64, _: u64) -> io::Result<()> {
 }
 
 /// Writes a file that stands under its name whole or not at all. What stood there
-/// before makes way only for a whole one.
+/// before makes way only for a whole one, which has its permissions.
 pub(crate) fn put_whole(path: &Path, chunks: &[&[u8]]) -> io::Result<()> {
     let mut temporary = path.to_owned().into_os_string();
     temporary.push(".tmp");
-    let written =
-        write_chunks(temporary.as_ref(), chunks).and_then(|()| fs::rename(&temporary, path));
+    let written = write_chunks(temporary.as_ref(), chunks)
+        .and_then(|()| match fs::metadata(path) {
+            Ok(there) => fs::set_permissions(&temporary, there.permissions()),
+            Err(_) => Ok(()),
+        })
+        .and_then(|()| fs::rename(&temporary, path));
     written.inspect_err(|_| {
         let _ = fs::remove_file(&temporary);
     })

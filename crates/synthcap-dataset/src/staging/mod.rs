@@ -176,8 +176,13 @@ impl Staging {
             Err(error) if error.kind() == ErrorKind::InUse => return Ok(()),
             Err(error) => return Err(error),
         };
+        let data = partial.join("data");
+        if data.join(manifest::FILE_NAME).exists() {
+            // That of another set, whose move has not come to its end.
+            return Ok(());
+        }
         commit::resume(root, &partial)?;
-        match entries(&partial.join("data"))?.is_empty() {
+        match entries(&data)?.is_empty() {
             true => clear(&partial),
             false => Ok(()),
         }
