@@ -269,7 +269,10 @@ impl Session {
                 self.submit(allowed, Work::Subscribe(subscription, control, sink), reply);
             }
             Asked::AddCredits(id, credits) => {
-                if let Some(control) = lock(&self.subscribed).get(&id) {
+                // Let go before the engine is asked: where it runs in this very task, a
+                // subscription that ends takes itself out of there.
+                let control = lock(&self.subscribed).get(&id).cloned();
+                if let Some(control) = control {
                     control.add_credits(credits);
                     self.host.look_for_pushes();
                 }

@@ -202,6 +202,11 @@ impl<T: Transport> Driver<T> {
                 self.ending.plan(reason);
                 return;
             }
+            if self.has_stalled() {
+                let message = "the server reads no requests any more";
+                self.lost(Error::new(ErrorKind::Unreachable, message));
+                continue;
+            }
             match self.next_event(&mut turn).await {
                 // Every handle is gone.
                 Event::Orders(0) => self.order(Order::Close),
@@ -475,7 +480,12 @@ impl<T: Transport> Driver<T> {
         closed
     }
 
-    /// A request ended: nothing of it is kept for the way out.
+    /// Whether too much that nobody waits for any more has not been sent.
+    fn has_stalled(&self) -> bool {
+        matches!(&self.link, Link::Up { outbound, .. } if outbound.has_stalled())
+    }
+
+    /// A request ended: nothing of it is kept for the way out that can be left out.
     fn let_go(&mut self, id: RequestId, job: &Job) {
         let Link::Up {
             outbound, hang_up, ..
@@ -483,8 +493,9 @@ impl<T: Transport> Driver<T> {
         else {
             return;
         };
-        if self.machine.may_take_back(job) {
-            outbound.ended(id);
+        match self.machine.may_take_back(job) {
+            true => outbound.ended(id),
+            false => outbound.outlived_by(id),
         }
         if let Some(call) = hang_up.remove(&id) {
             call.abort();

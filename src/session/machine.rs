@@ -252,11 +252,17 @@ impl<W> Machine<W> {
 
     /// Nobody reads a subscription any more.
     pub(crate) fn unsubscribe(&mut self, id: RequestId, out: &mut Vec<Action<W>>) {
+        self.end_pushes(id, out);
+        // It may not even have been opened yet.
+        self.fail(id, &cancelled(id), out);
+    }
+
+    /// No more is to be pushed of a subscription. Whether it was opened is told all the
+    /// same.
+    fn end_pushes(&mut self, id: RequestId, out: &mut Vec<Action<W>>) {
         if self.pushes.close(id) {
             self.tell_cancelled(id, out);
         }
-        // It may not even have been opened yet.
-        self.fail(id, &cancelled(id), out);
     }
 
     /// Whether a request that has ended may be taken back from where it waits to be

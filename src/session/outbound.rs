@@ -17,19 +17,26 @@ pub(super) const HELD_BY_TRANSPORT: usize = 256;
 ///
 /// What waits here leaves when its request ends, so there are no more of them than
 /// requests in flight, and a server that has stopped costs no more memory however
-/// many requests are made and given up meanwhile.
+/// many requests are made and given up meanwhile. Where a message must go all the
+/// same, the connection counts as lost when too many of them wait.
 #[derive(Debug)]
 pub(super) struct Outbound {
     channel: mpsc::Sender<ActionRequest>,
     /// In the order of sending.
     waiting: VecDeque<ActionRequest>,
+    /// So many of them, at the most, are of requests that have ended.
+    outlived: usize,
 }
+
+/// So many messages may wait though their requests have ended.
+const MOST_OUTLIVED: usize = 4096;
 
 impl Outbound {
     pub(super) fn new(channel: mpsc::Sender<ActionRequest>) -> Self {
         Self {
             channel,
             waiting: VecDeque::new(),
+            outlived: 0,
         }
     }
 
@@ -59,6 +66,22 @@ impl Outbound {
         if !self.waiting.is_empty() {
             self.take_back(&id.to_string());
         }
+    }
+
+    /// A request has ended whose message goes all the same.
+    pub(super) fn outlived_by(&mut self, id: RequestId) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let id = id.to_string();
+        if self.waiting.iter().any(|message| message.request_id == id) {
+            self.outlived += 1;
+        }
+    }
+
+    /// Whether too many messages wait for which nobody does any more.
+    pub(super) fn has_stalled(&self) -> bool {
+        self.outlived > MOST_OUTLIVED
     }
 
     /// Whether these are credits that went to others of their subscription, which wait.
@@ -103,5 +126,40 @@ impl Outbound {
             free.send(message);
             place = self.channel.try_reserve().ok();
         }
+        self.outlived = self.outlived.min(self.waiting.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(id: u64) -> ActionRequest {
+        ActionRequest {
+            request_id: id.to_string(),
+            ..Default::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_must_go_though_nobody_waits_for_it_is_bounded_too() {
+        let (channel, mut read) = mpsc::channel(1);
+        let mut outbound = Outbound::new(channel);
+        for id in 0..=MOST_OUTLIVED as u64 {
+            outbound.send(message(id));
+            // The first is with the transport already.
+            outbound.outlived_by(RequestId::new(id));
+        }
+        assert!(!outbound.has_stalled(), "so many may wait");
+        outbound.send(message(9999));
+        outbound.outlived_by(RequestId::new(9999));
+        assert!(outbound.has_stalled());
+        // A server that reads on has not.
+        for id in 0..10 {
+            let first = read.recv().await.expect("there is more");
+            assert_eq!(first.request_id, id.to_string());
+            outbound.pass_on().await;
+        }
+        assert!(!outbound.has_stalled());
     }
 }

@@ -214,7 +214,7 @@ impl<W> Machine<W> {
         };
         let last = item.is_err();
         if last {
-            self.unsubscribe(id, out);
+            self.end_pushes(id, out);
         }
         out.push(Action::Push { id, item, last });
     }
