@@ -199,14 +199,19 @@ fn a_set_whose_writer_was_killed_while_it_cleared_up_is_cleared_up() {
     fs::write(other.join("begun"), b"new").expect("written");
     desk.captured("set", &["--resume"]);
     assert!(other.join("begun").exists());
-    // Nor does it take the place of the set, which is what was asked for.
-    let commit = r#"{"old":["manifest.json"],"new":["begun","manifest.json"]}"#;
-    fs::write(desk.path("set/.synthcap-partial/commit.json"), commit).expect("written");
+    // Nor does it take the place of the set, which is what was asked for, though some of
+    // that had made way already.
+    let partial = desk.path("set/.synthcap-partial");
+    let commit = r#"{"old":["README.md","manifest.json"],"new":["begun","manifest.json"]}"#;
+    fs::write(partial.join("commit.json"), commit).expect("written");
     fs::write(other.join("manifest.json"), b"{}").expect("written");
+    fs::create_dir(partial.join("replaced")).expect("made");
+    let moved = partial.join("replaced/README.md");
+    fs::rename(desk.path("set/README.md"), moved).expect("moved");
     desk.captured("set", &["--resume"]);
     assert!(other.join("begun").exists());
-    let manifest = fs::read(desk.path("set/manifest.json")).expect("there");
-    assert_eq!(manifest, whole[Path::new("manifest.json")]);
+    fs::remove_dir_all(&partial).expect("removed");
+    assert_same(&whole, &desk.tree("set"));
 }
 
 #[test]

@@ -49,9 +49,7 @@ pub(crate) async fn run(args: CaptureArgs) -> Result<()> {
 /// As [`run`].
 pub(crate) async fn capture(settings: &CaptureSettings, report: &mut Report) -> Result<()> {
     if settings.existing == Existing::Resume && report.is_there(settings) {
-        // What cannot be cleared up does the set no harm.
-        let _ = Staging::clear_up(&settings.out);
-        return Ok(());
+        return Staging::clear_up(&settings.out).map_err(Stop::from);
     }
     settings.check_output()?;
     let range = range(settings)?;

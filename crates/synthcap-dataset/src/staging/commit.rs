@@ -56,6 +56,21 @@ pub(super) fn resume(root: &Path, partial: &Path) -> Result<()> {
     apply(root, partial, &journal)
 }
 
+/// Takes a move back that a crash cut short before the old manifest made way: up to then
+/// only the old set's entries have moved.
+pub(super) fn undo(root: &Path, partial: &Path) -> Result<()> {
+    let replaced = partial.join("replaced");
+    for name in entries(&replaced)? {
+        rename(&replaced.join(&name), &root.join(&name))?;
+    }
+    match fs::remove_file(partial.join(JOURNAL)) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("remove", &partial.join(JOURNAL), e))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn apply(root: &Path, partial: &Path, journal: &Journal) -> Result<()> {
     let data = partial.join("data");
     let replaced = partial.join("replaced");

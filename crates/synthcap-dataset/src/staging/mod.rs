@@ -178,8 +178,8 @@ impl Staging {
         };
         let data = partial.join("data");
         if data.join(manifest::FILE_NAME).exists() {
-            // That of another set, whose move has not come to its end.
-            return Ok(());
+            // Another set was about to take the place of the one that stands there.
+            return commit::undo(root, &partial);
         }
         commit::resume(root, &partial)?;
         match entries(&data)?.is_empty() {
