@@ -19,6 +19,43 @@ use tokio::io::AsyncWriteExt;
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
+/// Connects through this end of a pipe.
+fn once(near: tokio::io::DuplexStream) -> Dialer {
+    let near = Mutex::new(Some(near));
+    Dialer::new(move |_| {
+        let pipe = near.lock().expect("no panic").take();
+        async { pipe.ok_or_else(|| std::io::ErrorKind::NotConnected.into()) }
+    })
+}
+
+#[tokio::test]
+async fn a_subscription_that_ends_holds_up_no_engine_in_the_same_task() -> TestResult {
+    let (near, far) = tokio::io::duplex(1 << 16);
+    let server = Server::builder(TinyEngine::default()).inline(true);
+    let server = server.start_on(stream::iter([Ok(far)]))?;
+    let builder = Client::builder("http://pipe:1").dialer(once(near));
+    let client = builder.connect().await?;
+    let set = CaptureSet {
+        views: vec![(client.default_camera().view(), Modality::Rgb.into())],
+        include_scene: false,
+    };
+    let first = client.subscribe(set.clone()).open().await?;
+    let mut second = client.subscribe(set).open().await?;
+    second.next().await.expect("the client lives")?;
+    // The credit comes while the first one is still to be cleared away.
+    drop(first);
+    tokio::select! {
+        biased;
+        _ = second.next() => panic!("nothing is due"),
+        () = std::future::ready(()) => {}
+    }
+    client.step(1).await?;
+    second.next().await.expect("the client lives")?;
+    client.close().await?;
+    server.shutdown().await;
+    Ok(())
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_thousand_abandoned_tickets_leave_nothing_behind() -> TestResult {
     let (near, far) = tokio::io::duplex(1 << 16);
@@ -26,13 +63,8 @@ async fn a_thousand_abandoned_tickets_leave_nothing_behind() -> TestResult {
     let faults = Faults::seeded(1).on(When::captures().every(2), Fault::Silence);
     let server = Server::builder(TinyEngine::default()).inline(true);
     let server = server.faults(faults).start_on(stream::iter([Ok(far)]))?;
-    let near = Mutex::new(Some(near));
-    let dialer = Dialer::new(move |_| {
-        let pipe = near.lock().expect("no panic").take();
-        async { pipe.ok_or_else(|| std::io::ErrorKind::NotConnected.into()) }
-    });
     let client = Client::builder("http://pipe:1")
-        .dialer(dialer)
+        .dialer(once(near))
         .max_captures_in_flight(1000)
         .connect()
         .await?;
