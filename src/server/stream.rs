@@ -414,13 +414,9 @@ impl StreamReply {
         (wanted, is_last): (&[Encoding], bool),
     ) {
         let count = responses.len();
-        let messages = reply_out::success(id, responses, meta).enumerate();
-        let place = &mut self.place;
-        let messages = messages.map(|(index, message)| {
-            let last = is_last && index + 1 == count;
-            let place = if last { place.take() } else { None };
-            Outgoing { message, place }
-        });
+        let messages = reply_out::success(id, responses, meta);
+        let place = self.place.take_if(|_| is_last);
+        let messages = last_takes(place, messages, count);
         self.lane.send(&self.writer, messages, wanted);
     }
 
@@ -496,6 +492,18 @@ impl Reply for StreamReply {
     }
 }
 
+/// So many messages, the last of which has the place.
+fn last_takes(
+    mut place: Option<Place>,
+    messages: impl Iterator<Item = FrameResponse>,
+    count: usize,
+) -> impl Iterator<Item = Outgoing> {
+    messages.enumerate().map(move |(index, message)| Outgoing {
+        message,
+        place: place.take_if(|_| index + 1 == count),
+    })
+}
+
 /// Sends what a subscription captures.
 struct Pusher {
     id: String,
@@ -526,26 +534,25 @@ impl Sink for Pusher {
         let Some(writer) = self.writer.upgrade() else {
             return;
         };
-        let mut place = Some(place);
-        let mut numbered = |mut message: FrameResponse, is_last: bool| {
+        let place = Some(place);
+        let numbered = |mut message: FrameResponse| {
             if let Some(meta) = &mut message.meta {
                 meta.push_number = number;
             }
-            let place = if is_last { place.take() } else { None };
-            Outgoing { message, place }
+            message
         };
         match captured {
             Ok(answer) => {
                 let responses = reply_out::responses(answer).into_vec();
                 let count = responses.len();
-                let messages = reply_out::success(&self.id, responses, meta).enumerate();
-                let messages =
-                    messages.map(|(index, message)| numbered(message, index + 1 == count));
+                let messages = reply_out::success(&self.id, responses, meta).map(numbered);
+                let messages = last_takes(place, messages, count);
                 self.lane.send(&writer, messages, &self.wanted);
             }
             Err(error) => {
                 let message = reply_out::failed(self.id.clone(), None, error.into(), meta);
-                self.lane.send(&writer, [numbered(message, true)], &[]);
+                let message = numbered(message);
+                self.lane.send(&writer, [Outgoing { message, place }], &[]);
             }
         }
         writer.flush();

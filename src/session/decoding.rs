@@ -9,7 +9,7 @@ use tokio::{sync::Semaphore, task::JoinError};
 use crate::{
     encoding::Measured,
     proto::{FrameResponse, ImageResponse, frame_response::Response},
-    wire::{WireError, basics, encoding},
+    wire::{WireError, encoding},
 };
 
 /// How many messages are kept at the most, however small they are.
@@ -122,14 +122,11 @@ impl Decoding {
     fn bytes_of(&self, message: &FrameResponse) -> u64 {
         let decoded = match &message.response {
             Some(Response::ImageResponse(image)) if encoding::is_encoded(image) => {
-                let info = image.info.as_ref();
-                let modality = info.and_then(|info| basics::modality(info.modality));
-                let each = modality.map_or(0, |modality| modality.bytes_per_pixel() as u64);
-                (u64::from(image.width) * u64::from(image.height)).saturating_mul(each)
+                encoding::decoded_bytes(image)
             }
-            _ => 0,
+            _ => None,
         };
-        message.encoded_len() as u64 + Some(decoded).filter(|it| *it <= self.limit).unwrap_or(0)
+        message.encoded_len() as u64 + decoded.filter(|it| *it <= self.limit).unwrap_or(0)
     }
 
     /// The next message that was kept; waits for ever while there is none. Cancel

@@ -20,6 +20,17 @@ pub(crate) enum Job {
     Subscribe(Subscription),
 }
 
+/// Whether a set may bring frames of this camera. The default camera may be any.
+pub(super) fn set_may_show(set: &CaptureSet, camera: &CameraName) -> bool {
+    set.views
+        .iter()
+        .any(|(view, _)| view_may_show(view, camera))
+}
+
+fn view_may_show(view: &View, camera: &CameraName) -> bool {
+    view.camera.is_default() || view.camera == *camera
+}
+
 impl Job {
     pub(crate) fn commands(&self) -> &[Command] {
         match self {
@@ -114,11 +125,9 @@ impl Job {
 
     /// Whether it may bring frames of this camera. The default camera may be any.
     pub(crate) fn may_show(&self, camera: &CameraName) -> bool {
-        let shows = |view: &View| view.camera.is_default() || view.camera == *camera;
-        let set_shows = |set: &CaptureSet| set.views.iter().any(|(view, _)| shows(view));
         self.commands().iter().any(|command| match command {
-            Command::Capture { view, .. } => shows(view),
-            Command::CaptureSet(set) => set_shows(set),
+            Command::Capture { view, .. } => view_may_show(view, camera),
+            Command::CaptureSet(set) => set_may_show(set, camera),
             _ => false,
         })
     }

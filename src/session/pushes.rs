@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::assembly::Assembly;
+use super::{assembly::Assembly, entry::set_may_show};
 use crate::{
     Answer, CameraName, Command, RequestId, Subscription, frame::Stamp,
     proto::frame_response::Response, wire::WireError,
@@ -63,10 +63,8 @@ impl Pushes {
     /// Whether any of them may bring frames of this camera. The default camera may be
     /// any.
     pub(crate) fn may_show(&self, camera: &CameraName) -> bool {
-        self.open.values().any(|open| {
-            let mut views = open.subscription.set.views.iter();
-            views.any(|(view, _)| view.camera.is_default() || view.camera == *camera)
-        })
+        let mut open = self.open.values();
+        open.any(|open| set_may_show(&open.subscription.set, camera))
     }
 
     pub(crate) fn ids(&self) -> Vec<RequestId> {

@@ -223,6 +223,21 @@ pub(crate) fn is_encoded(image: &proto::ImageResponse) -> bool {
     matches!(format, Some(Ok(format)) if modality_of(format).is_some())
 }
 
+/// How many bytes an image would take decoded, by what it says of itself.
+pub(crate) fn decoded_bytes(image: &proto::ImageResponse) -> Option<u64> {
+    let modality = basics::modality(image.info.as_ref()?.modality)?;
+    Some(decoded_size(image, modality).1)
+}
+
+/// The pixels of an image as it says, and the bytes that they take decoded.
+fn decoded_size(image: &proto::ImageResponse, modality: Modality) -> (u64, u64) {
+    let pixels = u64::from(image.width) * u64::from(image.height);
+    (
+        pixels,
+        pixels.saturating_mul(modality.bytes_per_pixel() as u64),
+    )
+}
+
 /// Decodes the pixels of an image in place, if they take at most `limit` bytes;
 /// says what it took, but for the time.
 pub(crate) fn decode(
@@ -249,14 +264,13 @@ pub(crate) fn decode(
             info.encoded_bytes
         )));
     }
-    let pixels = u64::from(image.width) * u64::from(image.height);
+    let (pixels, raw_bytes) = decoded_size(image, modality);
     if pixels == 0 {
         return Err(WireError::new(format!(
             "the {modality} image states {} encoded bytes, but is {}x{}",
             info.encoded_bytes, image.width, image.height
         )));
     }
-    let raw_bytes = pixels.saturating_mul(modality.bytes_per_pixel() as u64);
     if raw_bytes > limit {
         return Err(WireError::new(format!(
             "the {modality} image would take {raw_bytes} bytes decoded, \
